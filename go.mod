@@ -1,0 +1,3 @@
+module github.com/aeraki-mesh/aeraki
+
+go 1.26
