@@ -318,8 +318,13 @@ type LocalReply struct {
 // Renumberer is implemented by protocols whose requests carry ids that can be
 // rewritten in place without changing a length.
 type Renumberer interface {
-	// PutID writes id into the message in b[:m.Head]; only the lowest Bits()
-	// bits are ever set.
+	// CanPutID reports whether this message's id can be rewritten; false where
+	// its wire variant gives ids no fixed length (Thrift's compact protocol
+	// writes them as varints). The engine then keeps the id and gives the
+	// client a leased connection.
+	CanPutID(m *Message) bool
+	// PutID writes id into the message in b[:m.Head], for which CanPutID is
+	// true; only the lowest Bits() bits are ever set.
 	PutID(b []byte, m *Message, id uint64)
 	// Bits is the width of ids on the wire: at least 31.
 	Bits() int
