@@ -20,13 +20,17 @@ func (c ConnID) Index() uint32 { return uint32(c) }
 // calls it from one goroutine at a time and never from inside one of its own
 // Driver methods. now is monotonic, from an arbitrary start.
 type Handler interface {
+	// Wake begins an iteration: the driver woke at now and will report what
+	// happened. It is the iteration's one clock reading; requests that arrive
+	// in the iteration start at it.
+	Wake(now time.Duration)
 	// Opened tells that a connection can be used: one that was accepted, or
 	// one that Connect asked for.
 	Opened(c ConnID, in ConnInfo)
 	// Readable shows all bytes that arrived and were not consumed yet, never
 	// none. b is the driver's, valid during the call. The driver keeps what
 	// was not consumed, and calls again when more bytes arrived or after
-	// SetReading(c, true).
+	// SetReading(c, true). The handler may change the bytes that it consumes.
 	Readable(c ConnID, b []byte) (consumed int)
 	// Writable tells that a Write, which took less than it was given, may
 	// now take more.
@@ -36,9 +40,9 @@ type Handler interface {
 	// writes and must be closed with Driver.Close; after anything else the
 	// ConnID is dead and must not be used again.
 	Closed(c ConnID, why How)
-	// Flush ends an iteration: the handler writes what the events produced.
-	// It returns when, on the clock of now, it wants to be called again though
-	// nothing happens; Never if it does not.
+	// Flush ends an iteration, with the now of its Wake: the handler writes
+	// what the events produced. It returns when, on the clock of now, it wants
+	// to be woken though nothing happens; Never if it does not.
 	Flush(now time.Duration) (next time.Duration)
 }
 

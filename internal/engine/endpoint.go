@@ -3,6 +3,7 @@ package engine
 import (
 	"net/netip"
 	"sync/atomic"
+	"time"
 )
 
 // Endpoint is one address that serves a cluster. It is the same value for the
@@ -30,9 +31,10 @@ const (
 
 // EndpointSet is one version of a cluster's endpoints. Immutable.
 type EndpointSet struct {
-	Known     bool // false: the cluster does not exist (yet)
-	Policy    Policy
-	Endpoints []*Endpoint
+	Known          bool // false: the cluster does not exist (yet)
+	Policy         Policy
+	ConnectTimeout time.Duration // of one connection attempt; 0: 5 s
+	Endpoints      []*Endpoint
 	// Ring is sorted by hash; only with RingHash.
 	Ring []RingPoint
 }
