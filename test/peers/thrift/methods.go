@@ -104,6 +104,10 @@ func blob(ctx context.Context, c *caller, token string) (reply, error) {
 func store(ctx context.Context, c *caller, token string) (reply, error) {
 	want := record(token)
 	got, err := c.hello.Store(ctx, want)
+	if err == nil {
+		// Equals compares sets in their order, which a server need not keep.
+		slices.Sort(got.Tags)
+	}
 	if err == nil && !want.Equals(got) {
 		err = &wrongReply{want: want.String(), got: fmt.Sprint(got)}
 	}
@@ -119,7 +123,7 @@ func record(id string) *sample.Record {
 		Ratio: 0.1, Raw: []byte{0, 1, 0xfe, 0xff}, Colour: sample.Colour_BLUE, Origin: point,
 		Path:   []*sample.Point{point, {X: -0.5}, {}},
 		Flags:  []bool{true, false, true},
-		Tags:   []string{"grün", "b"},
+		Tags:   []string{"b", "grün"},
 		Counts: map[string]int32{"one": 1, "minus": -1},
 		Index:  map[int32][]string{7: {"a", ""}, -7: {}},
 		Nested: map[string]map[string]*sample.Point{"outer": {"inner": point}},
