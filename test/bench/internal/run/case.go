@@ -1,0 +1,62 @@
+// Package run measures: cases × rounds × proxies, interleaved.
+package run
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Case is one row of loads that all proxies are put under.
+type Case struct {
+	Name         string
+	Wire         string
+	Conns, Depth int
+	Size         int  // payload bytes
+	Rate         int  // open loop: requests per second, instead of Depth in flight
+	Idle         bool // memory of idle connections; no load
+}
+
+// DefaultCases are those of DESIGN.md section 8, in the order of the report.
+func DefaultCases() []string {
+	var names []string
+	for _, wire := range []string{"thrift", "dubbo"} {
+		for _, shape := range []string{"64x1", "16x16", "1x1", "64x1-4k", "open", "idle"} {
+			names = append(names, wire+"-"+shape)
+		}
+	}
+	return names
+}
+
+// openConns is how many connections share the rate of the open loop.
+const openConns = 64
+
+// ParseCase reads WIRE-CxD, WIRE-open or WIRE-idle; "-4k" behind the first two
+// makes the payload 4,096 bytes instead of 128. C connections hold D requests
+// in flight each; rate is the open loop's.
+func ParseCase(name string, rate int) (Case, error) {
+	c := Case{Name: name, Size: 128}
+	wire, shape, _ := strings.Cut(name, "-")
+	c.Wire = wire
+	shape, large := strings.CutSuffix(shape, "-4k")
+	if large {
+		c.Size = 4096
+	}
+	conns, depth, _ := strings.Cut(shape, "x")
+	var errC, errD error
+	switch shape {
+	case "open":
+		c.Rate, c.Conns = rate, openConns
+	case "idle":
+		c.Idle = true
+	default:
+		c.Conns, errC = strconv.Atoi(conns)
+		c.Depth, errD = strconv.Atoi(depth)
+	}
+	known := wire == "thrift" || wire == "dubbo"
+	loaded := c.Conns >= 1 && c.Conns <= 10_000 && (c.Rate > 0 || c.Depth >= 1)
+	if !known || errC != nil || errD != nil || c.Idle == loaded || c.Idle && large {
+		return Case{}, fmt.Errorf("case is not like thrift-64x1, dubbo-16x16-4k, thrift-open or dubbo-idle: %q", name)
+	}
+	return c, nil
+}
