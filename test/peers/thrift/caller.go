@@ -28,15 +28,22 @@ type answer struct {
 // sends a request twice. For one goroutine.
 type caller struct {
 	o          *clientOptions
-	method     method
+	methods    []method // called in turn
+	turn       int
 	transport  thrift.TTransport // nil: not connected
 	header     *thrift.THeaderProtocol
 	hello      *sample.HelloServiceClient
 	calculator *sample.CalculatorClient
-	last       func() thrift.ResponseMeta
 }
 
-func newCaller(o *clientOptions) *caller { return &caller{o: o, method: methods()[o.method]} }
+// newCaller expects validated options.
+func newCaller(o *clientOptions) *caller {
+	c, known := &caller{o: o}, methods()
+	for name := range strings.SplitSeq(o.methods, ",") {
+		c.methods = append(c.methods, known[name])
+	}
+	return c
+}
 
 func (c *caller) close() {
 	if c.transport != nil {
@@ -59,10 +66,6 @@ func (c *caller) connect() error {
 	c.header, _ = protocol.(*thrift.THeaderProtocol)
 	c.hello = sample.NewHelloServiceClient(c.client(protocol, "HelloService"))
 	c.calculator = sample.NewCalculatorClient(c.client(protocol, "Calculator"))
-	c.last = c.hello.LastResponseMeta_
-	if c.method.calculator {
-		c.last = c.calculator.LastResponseMeta_
-	}
 	return nil
 }
 
@@ -74,6 +77,14 @@ func (c *caller) client(protocol thrift.TProtocol, service string) thrift.TClien
 	return thrift.NewTStandardClient(protocol, out)
 }
 
+// lastHeaders returns those of the last reply to a method of m's service.
+func (c *caller) lastHeaders(m method) thrift.THeaderMap {
+	if m.calculator {
+		return c.calculator.LastResponseMeta_().Headers
+	}
+	return c.hello.LastResponseMeta_().Headers
+}
+
 // call sends one request that carries token and judges its reply.
 func (c *caller) call(token string) answer {
 	if c.transport == nil {
@@ -81,7 +92,9 @@ func (c *caller) call(token string) answer {
 			return answer{err: err, notConnected: true}
 		}
 	}
-	r, err := c.method.call(c.context(), c, token)
+	m := c.methods[c.turn]
+	c.turn = (c.turn + 1) % len(c.methods)
+	r, err := m.call(c.context(), c, token)
 	a := answer{err: err, version: r.version}
 	var wrong *wrongReply
 	switch {
@@ -89,13 +102,13 @@ func (c *caller) call(token string) answer {
 		a.wrong = true
 	case err != nil && foreign(err):
 		a.wrong = true
-	case err == nil && c.header != nil && !c.method.oneway:
-		if by := c.last().Headers["x-served-by"]; by != "" {
+	case err == nil && c.header != nil && !m.oneway:
+		if by := c.lastHeaders(m)["x-served-by"]; by != "" {
 			a.version = by
 		}
 	}
 	if c.o.print {
-		a.text = c.describe(r, err)
+		a.text = c.describe(m, r, err)
 	}
 	var application thrift.TApplicationException
 	if err != nil && (a.wrong || !errors.As(err, &application)) {
@@ -121,13 +134,13 @@ func (c *caller) context() context.Context {
 	return thrift.SetWriteHeaderList(ctx, keys)
 }
 
-func (c *caller) describe(r reply, err error) string {
+func (c *caller) describe(m method, r reply, err error) string {
 	text := r.text
 	if err != nil {
 		text = "error: " + err.Error()
 	}
-	if c.header != nil && c.transport != nil && !c.method.oneway {
-		text += fmt.Sprintf(" %v", c.last().Headers)
+	if c.header != nil && c.transport != nil && !m.oneway {
+		text += fmt.Sprintf(" %v", c.lastHeaders(m))
 	}
 	return text
 }

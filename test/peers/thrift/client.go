@@ -16,7 +16,7 @@ import (
 type clientOptions struct {
 	wire
 	target      string
-	method      string
+	methods     string // with commas between
 	name        string
 	payload     int // bytes of echo and blob
 	millis      int // of slow
@@ -52,7 +52,7 @@ func parseClient(args []string, stderr io.Writer) (*clientOptions, error) {
 	set.SetOutput(stderr)
 	o.wire.flags(set)
 	set.StringVar(&o.target, "target", "", "address of the server")
-	set.StringVar(&o.method, "method", "sayHello", strings.Join(methodNames(), ", "))
+	set.StringVar(&o.methods, "method", "sayHello", "one, or several with commas between, called in turn: "+strings.Join(methodNames(), ", "))
 	set.StringVar(&o.name, "name", "world", "what the request says; a token that is unique per request is added")
 	set.IntVar(&o.payload, "payload", 0, "bytes that echo and blob send at least")
 	set.IntVar(&o.millis, "millis", 10, "what slow asks for")
@@ -78,8 +78,10 @@ func (o *clientOptions) validate() error {
 	if o.target == "" {
 		problems = append(problems, errors.New("-target is needed"))
 	}
-	if _, ok := methods()[o.method]; !ok {
-		problems = append(problems, fmt.Errorf("-method is not one of %s: %q", strings.Join(methodNames(), ", "), o.method))
+	for name := range strings.SplitSeq(o.methods, ",") {
+		if _, ok := methods()[name]; !ok {
+			problems = append(problems, fmt.Errorf("-method is not one of %s: %q", strings.Join(methodNames(), ", "), name))
+		}
 	}
 	if o.connections < 1 {
 		problems = append(problems, fmt.Errorf("-connections must be at least 1: %d", o.connections))

@@ -1,6 +1,7 @@
 """One connection with the library's clients on it."""
 
 import dataclasses
+import itertools
 
 from thrift.protocol.TMultiplexedProtocol import TMultiplexedProtocol
 from thrift.protocol.THeaderProtocol import THeaderProtocol
@@ -32,6 +33,7 @@ class Caller:
 
     def __init__(self, options):
         self.options = options
+        self._turns = itertools.cycle(options.method)
         self._socket = None
         self._protocol = None
         self.hello = None
@@ -64,8 +66,9 @@ class Caller:
             except TTransportException as e:
                 return Answer(error=error_text(e), not_connected=True, text=str(e))
         headers = self._set_headers()
+        method = next(self._turns)
         try:
-            text, version = METHODS[self.options.method](self, token)
+            text, version = METHODS[method](self, token)
         except TApplicationException as e:
             return Answer(error=error_text(e), text="error: %s" % e)
         except Wrong as e:
@@ -74,7 +77,7 @@ class Caller:
         except Exception as e:  # The library raises whatever its parser stumbles over.
             self.close()
             return Answer(error=error_text(e), text="error: %r" % e)
-        if headers and self.options.method not in ONEWAY:
+        if headers and method not in ONEWAY:
             got = self._protocol.get_headers()
             version = got.get(b"x-served-by", b"").decode() or version
             text = "%s %s" % (text, got)

@@ -36,11 +36,19 @@ def natural(text):
     return int(n) if n == int(n) else n
 
 
+def methods(text):
+    names = text.split(",")
+    for name in names:
+        if name not in METHODS:
+            raise argparse.ArgumentTypeError("not one of %s: %r" % (", ".join(METHODS), name))
+    return names
+
+
 def parse(args):
     parser = argparse.ArgumentParser(prog="main.py client", allow_abbrev=False)
     wire.add_flags(parser)
     parser.add_argument("-target", type=wire.address, required=True)
-    parser.add_argument("-method", default="sayHello", choices=sorted(METHODS))
+    parser.add_argument("-method", type=methods, default="sayHello", help="called in turn: " + ",".join(METHODS))
     parser.add_argument("-name", default="world", help="what the request says; a unique token is added")
     parser.add_argument("-payload", type=natural, default=0, help="bytes that echo and blob send at least")
     parser.add_argument("-millis", type=int, default=10, help="what slow asks for")
