@@ -1,0 +1,3 @@
+package loop
+
+func newBackend(o Options) backend { return newEpoll(o) }
