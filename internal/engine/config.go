@@ -52,9 +52,9 @@ func DefaultLimits() Limits {
 type Sharing uint8
 
 // AsProtocol: as Traits.Parallel says. Leased: one client at a time while it
-// has requests in flight. Shared: by request id.
+// has requests in flight. SharedByID: many clients at a time.
 const (
 	AsProtocol Sharing = iota
 	Leased
-	Shared
+	SharedByID
 )

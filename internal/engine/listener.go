@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/aeraki-mesh/aeraki/codec"
+	"github.com/aeraki-mesh/aeraki/internal/engine/route"
+)
+
+// Shared is what must hold for a process, whatever its number of workers.
+type Shared struct {
+	mu    sync.Mutex
+	conns map[string]*atomic.Int64 // downstream connections by listener; guarded by mu
+}
+
+// NewShared returns the state that all workers of a process share.
+func NewShared() *Shared { return &Shared{conns: map[string]*atomic.Int64{}} }
+
+func (s *Shared) connections(listener string) *atomic.Int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.conns[listener]
+	if n == nil {
+		n = new(atomic.Int64)
+		s.conns[listener] = n
+	}
+	return n
+}
+
+// listener is one worker's view of a Listener.
+type listener struct {
+	cfg      *Listener
+	traits   codec.Traits
+	inOrder  bool // replies to clients keep the requests' order
+	shared   bool // upstream connections are shared by id
+	conns    *atomic.Int64
+	inflight int
+	routes   []*routeState // as cfg.Routes.Routes
+	clusters map[string]*cluster
+	noRoute  *Series
+	removed  bool
+
+	renumberer  codec.Renumberer
+	mutator     codec.Mutator
+	responder   codec.Responder
+	heartbeater codec.Heartbeater
+	goAwayer    codec.GoAwayer
+}
+
+// routeState is a route with what changes while it is used.
+type routeState struct {
+	*route.Route
+	picker   picker
+	clusters []*cluster
+	series   []*Series // per cluster
+	copies   []*cluster
+}
+
+// Configure puts a configuration into force. Connections stay; requests that
+// arrived before are finished as they were routed.
+func (w *Worker) Configure(c *Config) {
+	seen := map[string]bool{}
+	for _, lc := range c.Listeners {
+		seen[lc.Name] = true
+		l := w.listeners[lc.Name]
+		if l != nil && l.traits.Name != lc.Protocol.Traits().Name { // its connections speak something else
+			w.removeListener(l)
+			l = nil
+		}
+		if l == nil {
+			l = &listener{conns: w.shared.connections(lc.Name), clusters: map[string]*cluster{}}
+			w.listeners[lc.Name] = l
+		}
+		if l.cfg != lc {
+			w.configureListener(l, lc)
+		}
+	}
+	for name, l := range w.listeners {
+		if !seen[name] {
+			delete(w.listeners, name)
+			w.removeListener(l)
+		}
+	}
+}
+
+func (w *Worker) configureListener(l *listener, lc *Listener) {
+	sameRoutes := l.cfg != nil && l.cfg.Routes == lc.Routes
+	p := lc.Protocol
+	l.cfg, l.traits = lc, p.Traits()
+	l.inOrder = l.traits.Client == codec.InOrder
+	l.renumberer, _ = p.(codec.Renumberer)
+	l.mutator, _ = p.(codec.Mutator)
+	l.responder, _ = p.(codec.Responder)
+	l.heartbeater, _ = p.(codec.Heartbeater)
+	l.goAwayer, _ = p.(codec.GoAwayer)
+	l.shared = l.renumberer != nil && (lc.Sharing == SharedByID || lc.Sharing == AsProtocol && l.traits.Parallel)
+	l.noRoute = w.series(lc, "", "")
+	if sameRoutes {
+		return
+	}
+	l.routes = l.routes[:0:0]
+	for _, r := range lc.Routes.Routes {
+		l.routes = append(l.routes, w.routeState(l, r))
+	}
+	used := map[string]bool{}
+	for _, name := range lc.Routes.Clusters() {
+		used[name] = true
+	}
+	for name, c := range l.clusters {
+		if !used[name] {
+			delete(l.clusters, name)
+			w.retireCluster(c)
+		}
+	}
+}
+
+func (w *Worker) routeState(l *listener, r *route.Route) *routeState {
+	rs := &routeState{Route: r}
+	weights := make([]uint32, len(r.Clusters))
+	for i, c := range r.Clusters {
+		weights[i] = c.Weight
+		rs.clusters = append(rs.clusters, w.cluster(l, c.Name))
+		rs.series = append(rs.series, w.series(l.cfg, r.Name, c.Name))
+	}
+	rs.picker = newPicker(weights, w.random.Uint64())
+	for _, name := range r.CopyClusters {
+		rs.copies = append(rs.copies, w.cluster(l, name))
+	}
+	return rs
+}
+
+// removeListener drains the connections of a listener that is no more.
+func (w *Worker) removeListener(l *listener) {
+	l.removed = true
+	for _, c := range w.conns {
+		if c != nil && c.down != nil && c.down.lis == l {
+			w.drainClient(c.down)
+		}
+	}
+	for _, c := range l.clusters {
+		w.retireCluster(c)
+	}
+}
+
+// Drain tells clients to go away and closes their connections as they become
+// idle. New connections are drained at once.
+func (w *Worker) Drain() {
+	w.draining = true
+	for _, c := range w.conns {
+		if c != nil && c.down != nil {
+			w.drainClient(c.down)
+		}
+	}
+}
+
+// Clients returns the number of client connections.
+func (w *Worker) Clients() (n int) {
+	for _, c := range w.conns {
+		if c != nil && c.down != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *listener) respond(dst []byte, o *codec.Origin, r codec.LocalReply) []byte {
+	if l.responder == nil {
+		return dst
+	}
+	return l.responder.AppendReply(dst, o, r)
+}

@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/aeraki-mesh/aeraki/codec"
+)
+
+// readUpstream handles the bytes that a server sent and returns how many of
+// them it is done with.
+func (w *Worker) readUpstream(up *upstream, b []byte) int {
+	up.heard, up.beats = w.now, 0
+	l := up.pool.cluster.lis
+	at := 0
+	for at < len(b) && up.hold == 0 && !up.dead {
+		m, err := w.next(&up.conn, b[at:], l.cfg.Routes.ReplyWant(), l.cfg.Limits.Codec.Message)
+		if err != nil {
+			w.badReply(up, err)
+			return len(b)
+		}
+		if m == nil {
+			break
+		}
+		size := int(m.Size)
+		w.upstreamMessage(up, b[at:at+size], m)
+		at += size
+	}
+	if up.dead {
+		return len(b)
+	}
+	return at
+}
+
+// badReply gives up a server that does not speak the protocol.
+func (w *Worker) badReply(up *upstream, err error) {
+	w.note(BadReplyBytes, "cluster", up.pool.cluster.name, "endpoint", up.address(), "cause", err)
+	up.pool.cluster.c.Report(up.id, Failed)
+	w.driver.Close(up.id, Abort)
+	w.upstreamGone(up, codec.BadReply, "the upstream's reply could not be decoded")
+}
+
+// upstreamMessage handles one whole message of a server.
+func (w *Worker) upstreamMessage(up *upstream, b []byte, m *codec.Message) {
+	switch m.Kind {
+	case codec.Reply:
+		w.reply(up, b, m)
+	case codec.Push, codec.Request, codec.Oneway:
+		w.push(up, b, m)
+	case codec.Heartbeat:
+		if h := up.pool.cluster.lis.heartbeater; h != nil {
+			w.setOutput(&up.conn, h.AppendHeartbeatReply(w.output(&up.conn), b, m))
+		}
+	case codec.HeartbeatReply:
+	case codec.GoAway:
+		w.note(UpstreamGoAway)
+		up.retired = true
+		up.pool.dropIdle(up)
+		if up.inflight == 0 && !up.pinned {
+			w.retire(up)
+		}
+	default:
+		w.badReply(up, errUnexpected)
+	}
+}
+
+// reply hands a server's reply to the client whose request it answers.
+func (w *Worker) reply(up *upstream, b []byte, m *codec.Message) {
+	s := w.lookup(up, m.ID)
+	if s == nil {
+		w.note(StrayReply, "cluster", up.pool.cluster.name, "endpoint", up.address(), "id", m.ID)
+		if !up.byID {
+			w.giveUp(up) // what it sends next cannot be trusted
+		}
+		return
+	}
+	if !up.byID && up.pool.cluster.lis.renumberer != nil && m.ID != s.wireID {
+		w.badReply(up, errOutOfOrder)
+		return
+	}
+	w.leaveUpstream(s)
+	switch {
+	case s.mirrored, s.down == nil, s.answered:
+		if !s.mirrored {
+			w.note(LateReply, "cluster", up.pool.cluster.name, "endpoint", up.address())
+		}
+		w.settle(s)
+	default:
+		w.pass(s, up, b, m)
+	}
+	if up.inflight == 0 && !up.multiplexed && !up.pinned && !up.dead && !up.isIdle {
+		w.unlease(up, false)
+	} else if up.retired && up.inflight == 0 && !up.pinned && !up.dead {
+		w.retire(up)
+	}
+}
+
+// pass filters a reply and delivers it.
+func (w *Worker) pass(s *stream, up *upstream, b []byte, m *codec.Message) {
+	l := s.down.lis
+	w.count(s, Result(m.Status))
+	s.series.Response.Add(uint64(len(b)))
+	up.pool.cluster.c.Report(up.id, Served)
+	w.patch.Reset()
+	if len(s.route.Replies) > 0 {
+		x := &w.exchange
+		x.begin(up.dec, b, m, s.route)
+		for _, f := range s.route.Replies {
+			f.OnReply(x)
+		}
+		w.edit(l, b, m)
+	}
+	if s.renumber {
+		l.renumberer.PutID(b, m, s.origin.ID)
+	}
+	w.deliver(s, b)
+}
+
+// push hands a server's own request to the client that it is for: only a
+// pinned connection has one.
+func (w *Worker) push(up *upstream, b []byte, m *codec.Message) {
+	d := up.lessee
+	if !up.pinned || d == nil || d.unsent() > slowClient || len(d.pushes) >= maxPushes {
+		w.note(PushDropped, "cluster", up.pool.cluster.name, "endpoint", up.address())
+		return
+	}
+	if m.Kind != codec.Oneway {
+		d.pushes = append(d.pushes, push{id: m.ID, up: up})
+	}
+	w.setOutput(&d.conn, append(w.output(&d.conn), b...))
+}
+
+// answerPush hands a client's answer to the server that asked.
+func (w *Worker) answerPush(d *downstream, b []byte, m *codec.Message) {
+	i := slices.IndexFunc(d.pushes, func(p push) bool { return p.id == m.ID })
+	if i < 0 || d.pushes[i].up.dead {
+		w.note(StrayReply, "client", d.remote, "id", m.ID)
+		return
+	}
+	up := d.pushes[i].up
+	d.pushes = slices.Delete(d.pushes, i, i+1)
+	w.setOutput(&up.conn, append(w.output(&up.conn), b...))
+}
