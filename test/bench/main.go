@@ -49,35 +49,39 @@ type options struct {
 }
 
 func parse(args []string) (*options, error) {
-	o := &options{command: strings.Join(append([]string{"go run ."}, args...), " ")}
+	o := &options{command: "go run ."}
 	b := &o.bench
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.IntVar(&b.Rounds, "rounds", 3, "how often each proxy has its turn in each case")
 	f.DurationVar(&b.Window, "duration", 2*time.Second, "measured time per case, proxy and round")
 	f.DurationVar(&b.Warmup, "warmup", 300*time.Millisecond, "load before the measured time")
-	rate := f.Int("rate", 20_000, "requests per second of the open loop")
 	f.IntVar(&b.Idle, "idle", 10_000, "connections of the idle cases")
 	f.IntVar(&b.ProxyCore, "proxy-core", 0, "CPU of the proxy")
 	f.IntVar(&b.LoadCore, "load-core", 1, "CPU of load generator and echo server")
-	f.StringVar(&o.only, "only", strings.Join(run.DefaultCases(), ","), "cases, separated by commas: WIRE-CxD, WIRE-open, both also with -4k, WIRE-idle")
+	f.StringVar(&o.only, "only", strings.Join(run.DefaultCases(), ","), "cases, separated by commas: WIRE-CxD, WIRE-open, WIRE-openRATE, these also with -4k; WIRE-idle")
 	f.StringVar(&o.proxies, "proxies", "", "proxies, separated by commas (default all)")
 	f.StringVar(&o.out, "out", "", "Markdown file to write the tables to, between its marks if it has them")
 	f.StringVar(&o.cache, "cache", "../../.cache/bench", "folder for installed peers")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
+	f.Visit(func(f *flag.Flag) {
+		if f.Name != "out" && f.Name != "cache" { // where things lie changes no figure
+			o.command += " -" + f.Name + " " + f.Value.String()
+		}
+	})
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("argument %q", f.Arg(0))
 	}
 	for name := range strings.SplitSeq(o.only, ",") {
-		c, err := run.ParseCase(name, *rate)
+		c, err := run.ParseCase(name)
 		if err != nil {
 			return nil, err
 		}
 		b.Cases = append(b.Cases, c)
 	}
-	if b.Rounds < 1 || b.Window <= 0 || b.Warmup < 0 || *rate < 1 || b.Idle < 1 {
-		return nil, errors.New("-rounds, -duration, -rate and -idle must be positive")
+	if b.Rounds < 1 || b.Window <= 0 || b.Warmup < 0 || b.Idle < 1 {
+		return nil, errors.New("-rounds, -duration and -idle must be positive, -warmup not negative")
 	}
 	return o, nil
 }

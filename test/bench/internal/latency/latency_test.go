@@ -47,6 +47,18 @@ func TestQuantilesAgainstASortedList(t *testing.T) {
 	}
 }
 
+func TestQuantilesOfAFew(t *testing.T) {
+	var r Recorder
+	for d := range time.Duration(3) {
+		r.Record(d + 1)
+	}
+	for q, want := range map[float64]time.Duration{0.01: 1, 0.34: 2, 0.5: 2, 0.67: 3, 1: 3} {
+		if got := r.Quantile(q); got != want {
+			t.Errorf("quantile %v of 1, 2, 3 is %d, want %d", q, got, want)
+		}
+	}
+}
+
 func TestEmptyNegativeAndReset(t *testing.T) {
 	var r Recorder
 	if r.Quantile(0.5) != 0 {

@@ -76,8 +76,34 @@ func TestEveryReplyIsVerifiedInBothLoops(t *testing.T) {
 	}
 }
 
-// The open loop must charge a stall to the requests that were due during it.
+// A generator that did not get its core sends late; that is latency too.
 func TestOpenLoopMeasuresFromTheIntendedTime(t *testing.T) {
+	const late, rate = 100 * time.Millisecond, 1000
+	w := wire(t, "thrift")
+	addrs, _ := endpoints(t, w)
+	g, err := connect(Options{Wire: w, Targets: addrs, Conns: 4, Rate: rate, Size: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.close()
+	pace := g.schedule(g.now() - late)
+	g.windowFrom = -late
+	if _, err := pace(); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.drain(); err != nil {
+		t.Fatal(err)
+	}
+	if n := g.latencies.Count(); n < uint64(late.Milliseconds())*rate/1000 {
+		t.Errorf("%d requests sent for %v at %d/s", n, late, rate)
+	}
+	if p50 := g.latencies.Quantile(0.5); p50 < late/2 || g.latencies.Max() < late {
+		t.Errorf("p50 %v, max %v of requests due up to %v ago", p50, g.latencies.Max(), late)
+	}
+}
+
+// The open loop must charge a stall to the requests that were due during it.
+func TestOpenLoopSendsDuringAStall(t *testing.T) {
 	const stall = 100 * time.Millisecond
 	w := wire(t, "thrift")
 	n := 0
@@ -154,7 +180,7 @@ func TestWrongRepliesAreErrors(t *testing.T) {
 }
 
 func TestIDsAreNeverZeroAndNeverRepeatSoon(t *testing.T) {
-	c := newConn(-1, 0, 2)
+	c := newConn(-1, 0, 1)
 	last := map[uint64]int{}
 	for i := range 1_200_000 { // past the wrap at 2^31 / 2^12
 		id := c.take(0)

@@ -19,9 +19,9 @@ type object map[string]any
 // endpoints are two clusters, between which the filter splits half and half.
 // Statistics and their flush interval stay as they are by default; there is no
 // access log and no admin listener.
-func (i *Installed) startEnvoy(filter func() object) func(context.Context, Setup) (*Process, error) {
+func (i *Installed) startEnvoy(filter func() object, connections int) func(context.Context, Setup) (*Process, error) {
 	return func(_ context.Context, s Setup) (*Process, error) {
-		config, err := envoyConfig(s, filter())
+		config, err := envoyConfig(s, filter(), connections)
 		if err != nil {
 			return nil, err
 		}
@@ -33,7 +33,7 @@ func (i *Installed) startEnvoy(filter func() object) func(context.Context, Setup
 	}
 }
 
-func envoyConfig(s Setup, filter object) ([]byte, error) {
+func envoyConfig(s Setup, filter object, connections int) ([]byte, error) {
 	listen, err := socketAddress(s.Listen)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func envoyConfig(s Setup, filter object) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		clusters = append(clusters, cluster(clusterName(n), addr))
+		clusters = append(clusters, cluster(clusterName(n), addr, connections))
 	}
 	return json.MarshalIndent(object{
 		"node": object{"id": "bench", "cluster": "bench"},
@@ -73,16 +73,25 @@ func socketAddress(addr string) (object, error) {
 	return object{"socket_address": object{"address": host, "port_value": n}}, nil
 }
 
-// cluster has outlier detection on, as in a mesh, and limits out of the way:
-// Envoy's native filters open one upstream connection per request in flight,
-// and the default of 1,024 would answer 16 × 16 with errors on a bad day.
-func cluster(name string, endpoint object) object {
-	const limit = 100_000
+// Limits on upstream connections per cluster. tcp_proxy has one per idle
+// client. The native filters open one per request in flight, and in an open
+// loop that they cannot keep up with, that has no end: requests queue behind
+// Envoy's own default instead.
+const (
+	connectionPerClient  = limit
+	connectionPerRequest = 1024
+
+	limit = 100_000 // out of the way
+)
+
+// cluster has outlier detection on, as in a mesh. What waits or is in flight
+// has no limit that a case could reach: a local reply would fail it.
+func cluster(name string, endpoint object, connections int) object {
 	return object{
 		"name": name, "type": "STATIC", "connect_timeout": "5s",
 		"outlier_detection": object{},
 		"circuit_breakers": object{"thresholds": []object{{
-			"max_connections": limit, "max_pending_requests": limit, "max_requests": limit, "max_retries": limit,
+			"max_connections": connections, "max_pending_requests": limit, "max_requests": limit, "max_retries": limit,
 		}}},
 		"load_assignment": object{"cluster_name": name, "endpoints": []object{{
 			"lb_endpoints": []object{{"endpoint": object{"address": endpoint}}},

@@ -91,6 +91,17 @@ func (p *Process) Receive(ctx context.Context, v any) error {
 // Ended is closed when the process has ended by itself or was stopped.
 func (p *Process) Ended() <-chan struct{} { return p.done }
 
+// State says whether the process still runs, and the last of its log.
+func (p *Process) State() string {
+	state := "runs"
+	select {
+	case <-p.done:
+		state = "has ended"
+	default:
+	}
+	return state + "; its log: " + p.Log()
+}
+
 // Log is the last of what the process wrote to its standard error.
 func (p *Process) Log() string { return p.log.String() }
 

@@ -42,8 +42,8 @@ func All(i *Installed) []Proxy {
 	return []Proxy{
 		{Name: Direct, Wires: both},
 		{Name: "haproxy", Wires: both, Reference: true, Start: i.startHAProxy},
-		{Name: "envoy-tcp", Wires: both, Start: i.startEnvoy(tcpProxy)},
-		{Name: "envoy-thrift", Wires: []string{"thrift"}, Reference: true, Start: i.startEnvoy(thriftProxy)},
-		{Name: "envoy-dubbo", Wires: []string{"dubbo"}, Reference: true, Start: i.startEnvoy(dubboProxy)},
+		{Name: "envoy-tcp", Wires: both, Start: i.startEnvoy(tcpProxy, connectionPerClient)},
+		{Name: "envoy-thrift", Wires: []string{"thrift"}, Reference: true, Start: i.startEnvoy(thriftProxy, connectionPerRequest)},
+		{Name: "envoy-dubbo", Wires: []string{"dubbo"}, Reference: true, Start: i.startEnvoy(dubboProxy, connectionPerRequest)},
 	}
 }

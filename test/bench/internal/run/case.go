@@ -21,20 +21,24 @@ type Case struct {
 func DefaultCases() []string {
 	var names []string
 	for _, wire := range []string{"thrift", "dubbo"} {
-		for _, shape := range []string{"64x1", "16x16", "1x1", "64x1-4k", "open", "idle"} {
+		for _, shape := range []string{"64x1", "16x16", "1x1", "64x1-4k", "open", "open5000", "idle"} {
 			names = append(names, wire+"-"+shape)
 		}
 	}
 	return names
 }
 
-// openConns is how many connections share the rate of the open loop.
-const openConns = 64
+// The open loop: how many connections share the rate, and the rate in requests
+// per second when the case names none.
+const (
+	openConns   = 64
+	defaultRate = 20_000
+)
 
-// ParseCase reads WIRE-CxD, WIRE-open or WIRE-idle; "-4k" behind the first two
-// makes the payload 4,096 bytes instead of 128. C connections hold D requests
-// in flight each; rate is the open loop's.
-func ParseCase(name string, rate int) (Case, error) {
+// ParseCase reads WIRE-CxD, WIRE-open, WIRE-openRATE or WIRE-idle; "-4k" behind
+// all but the last makes the payload 4,096 bytes instead of 128. C connections
+// hold D requests in flight each.
+func ParseCase(name string) (Case, error) {
 	c := Case{Name: name, Size: 128}
 	wire, shape, _ := strings.Cut(name, "-")
 	c.Wire = wire
@@ -43,12 +47,16 @@ func ParseCase(name string, rate int) (Case, error) {
 		c.Size = 4096
 	}
 	conns, depth, _ := strings.Cut(shape, "x")
+	rate, open := strings.CutPrefix(shape, "open")
 	var errC, errD error
-	switch shape {
-	case "open":
-		c.Rate, c.Conns = rate, openConns
-	case "idle":
+	switch {
+	case shape == "idle":
 		c.Idle = true
+	case shape == "open":
+		c.Rate, c.Conns = defaultRate, openConns
+	case open:
+		c.Conns = openConns
+		c.Rate, errC = strconv.Atoi(rate)
 	default:
 		c.Conns, errC = strconv.Atoi(conns)
 		c.Depth, errD = strconv.Atoi(depth)
@@ -56,7 +64,7 @@ func ParseCase(name string, rate int) (Case, error) {
 	known := wire == "thrift" || wire == "dubbo"
 	loaded := c.Conns >= 1 && c.Conns <= 10_000 && (c.Rate > 0 || c.Depth >= 1)
 	if !known || errC != nil || errD != nil || c.Idle == loaded || c.Idle && large {
-		return Case{}, fmt.Errorf("case is not like thrift-64x1, dubbo-16x16-4k, thrift-open or dubbo-idle: %q", name)
+		return Case{}, fmt.Errorf("case is not like thrift-64x1, dubbo-16x16-4k, thrift-open, dubbo-open5000 or thrift-idle: %q", name)
 	}
 	return c, nil
 }

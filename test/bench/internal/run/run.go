@@ -123,13 +123,14 @@ func (b *Bench) stage(ctx context.Context, c Case, p proxy.Proxy, dir string) (S
 		return Sample{}, fmt.Errorf("echo server: %w", err)
 	}
 	defer server.Stop()
+	var proc *proxy.Process
 	pid := 0
 	if p.Start != nil {
 		listen, err := proxy.FreePort(os.Getpid())
 		if err != nil {
 			return Sample{}, err
 		}
-		proc, err := p.Start(ctx, proxy.Setup{Wire: c.Wire, Listen: listen, Upstreams: targets, Core: b.ProxyCore, Dir: dir})
+		proc, err = p.Start(ctx, proxy.Setup{Wire: c.Wire, Listen: listen, Upstreams: targets, Core: b.ProxyCore, Dir: dir})
 		if err != nil {
 			return Sample{}, err
 		}
@@ -144,6 +145,9 @@ func (b *Bench) stage(ctx context.Context, c Case, p proxy.Proxy, dir string) (S
 		return Sample{Idle: m}, err
 	}
 	sample, err := b.load(ctx, c, targets, pid, server.PID)
+	if err != nil && proc != nil {
+		return Sample{}, fmt.Errorf("%w; the proxy %s", err, proc.State())
+	}
 	if err != nil {
 		return Sample{}, err
 	}
