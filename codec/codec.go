@@ -45,6 +45,10 @@ type Traits struct {
 	// Parallel: servers work on several requests of one connection at once, so
 	// connections may be shared by clients. Needs a Renumberer.
 	Parallel bool
+	// SilentRequests: some clients send one-way messages as requests (Thrift's
+	// Go library does), so a reply may skip requests before its own; those will
+	// have none. Without it a skipped request breaks the connection.
+	SilentRequests bool
 	// HeartbeatInterval is how long an upstream connection is left idle before
 	// a heartbeat is sent on it; 0: never. Needs a Heartbeater.
 	HeartbeatInterval time.Duration

@@ -39,6 +39,7 @@ type listener struct {
 	routes   []*routeState // as cfg.Routes.Routes
 	clusters map[string]*cluster
 	noRoute  *Series
+	silent   map[string]struct{} // names of requests that turned out to have no reply
 	removed  bool
 
 	renumberer  codec.Renumberer
@@ -162,6 +163,30 @@ func (w *Worker) Clients() (n int) {
 		}
 	}
 	return n
+}
+
+// maxSilent bounds the names that are remembered.
+const maxSilent = 256
+
+// learnSilent remembers that requests of this name have no reply, so that the
+// next one is not awaited, and not answered by a time-out that its client does
+// not expect.
+func (l *listener) learnSilent(name []byte) {
+	if len(name) == 0 || len(l.silent) >= maxSilent {
+		return
+	}
+	if l.silent == nil {
+		l.silent = map[string]struct{}{}
+	}
+	l.silent[string(name)] = struct{}{}
+}
+
+func (l *listener) isSilent(name []byte) bool {
+	if len(l.silent) == 0 {
+		return false
+	}
+	_, ok := l.silent[string(name)]
+	return ok
 }
 
 func (l *listener) respond(dst []byte, o *codec.Origin, r codec.LocalReply) []byte {

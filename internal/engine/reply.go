@@ -69,13 +69,16 @@ func (w *Worker) reply(up *upstream, b []byte, m *codec.Message) {
 	if s == nil {
 		w.note(StrayReply, "cluster", up.pool.cluster.name, "endpoint", up.address(), "id", m.ID)
 		if !up.byID {
+			delete(up.pool.cluster.lis.silent, string(m.Keep.Of(b)))
 			w.giveUp(up) // what it sends next cannot be trusted
 		}
 		return
 	}
 	if !up.byID && up.pool.cluster.lis.renumberer != nil && m.ID != s.wireID {
-		w.badReply(up, errOutOfOrder)
-		return
+		if s = w.skip(up, m.ID); s == nil {
+			w.badReply(up, errOutOfOrder)
+			return
+		}
 	}
 	w.leaveUpstream(s)
 	switch {
@@ -92,6 +95,34 @@ func (w *Worker) reply(up *upstream, b []byte, m *codec.Message) {
 	} else if up.retired && up.inflight == 0 && !up.pinned && !up.dead {
 		w.retire(up)
 	}
+}
+
+// skip returns the request on up that id names, and takes those before it for
+// one-way messages in the guise of requests; nil if the protocol has no such
+// thing, or id names none.
+func (w *Worker) skip(up *upstream, id uint64) *stream {
+	if !up.pool.cluster.lis.traits.SilentRequests {
+		return nil
+	}
+	s := up.first
+	for s != nil && s.wireID != id {
+		s = s.further
+	}
+	if s == nil {
+		return nil
+	}
+	for up.first != s {
+		mute := up.first
+		w.leaveUpstream(mute)
+		up.pool.cluster.lis.learnSilent(mute.origin.Kept)
+		if mute.down == nil || mute.answered {
+			w.settle(mute)
+			continue
+		}
+		w.count(mute, OnewaySent)
+		w.replied(mute)
+	}
+	return s
 }
 
 // pass filters a reply and delivers it.

@@ -15,6 +15,9 @@ func (w *Worker) request(d *downstream, b []byte, m *codec.Message) {
 		return
 	}
 	s.series = d.lis.noRoute
+	if m.Kind == codec.Request && d.lis.isSilent(s.origin.Kept) {
+		m.Kind = codec.Oneway
+	}
 	if m.Kind == codec.Oneway {
 		// Nobody waits: it is not one of the client's requests in flight.
 		defer w.settle(s)
