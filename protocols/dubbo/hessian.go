@@ -84,6 +84,13 @@ func (c *cursor) hessianValue() (scalar, bool) {
 		return scalar{}, false
 	}
 	tag := c.b[c.off]
+	if tag < hessianBinary {
+		start := c.off + 1
+		if end := start + int(tag); end <= c.end && asciiAt(c.b, start, end) {
+			c.off = end
+			return scalar{kind: textValue, span: wire.MakeSpan(start, int(tag))}, true
+		}
+	}
 	if tag < hessianBinary || tag >= hessianString2 && tag < hessianBinary2 || tag == hessianStringLast {
 		return c.hessianText()
 	}
@@ -161,10 +168,24 @@ func (c *cursor) hessianPiece() (start, end int, enc encoding, ok bool) {
 	return start, end, enc, ok
 }
 
+// high has the bits that no ASCII character has.
+const high uint64 = 0x8080808080808080
+
+// asciiAt reports whether all of b[start:end] is ASCII, for a start behind the
+// header.
+func asciiAt(b []byte, start, end int) bool {
+	for ; start+8 <= end; start += 8 {
+		if binary.LittleEndian.Uint64(b[start:])&high != 0 {
+			return false
+		}
+	}
+	last := binary.LittleEndian.Uint64(b[end-8:]) // the bytes left are its highest
+	return last&(high<<((8-uint(end-start))*8)) == 0
+}
+
 // skipUnits passes over n UTF-16 code units, in which Hessian counts the
 // length of strings, written as UTF-8 from off on.
 func skipUnits(b []byte, off, n int) (end int, enc encoding, ok bool) {
-	const high = 0x8080808080808080
 	for n >= 32 && len(b)-off >= 32 {
 		p := b[off : off+32 : off+32]
 		if (binary.LittleEndian.Uint64(p)|binary.LittleEndian.Uint64(p[8:])|

@@ -166,7 +166,7 @@ func (c *cursor) jsonbText() (scalar, bool) {
 	case jsonbUTF16, jsonbUTF16BE:
 		v.enc = utf16BEText
 	default:
-		if !isASCII(v.span.Of(c.b)) {
+		if !asciiAt(c.b, c.off-int(n), c.off) {
 			v.enc = latin1Text
 		}
 	}
