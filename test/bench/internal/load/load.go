@@ -244,9 +244,15 @@ func (g *generator) schedule(from time.Duration) func() (time.Duration, error) {
 	}
 }
 
+// drain waits for what is in flight; a backlog may take its time as long as it
+// gets shorter.
 func (g *generator) drain() error {
 	g.refill = false
-	for end := g.now() + drainTimeout; g.inFlight > 0; {
+	left, end := g.inFlight, g.now()+drainTimeout
+	for g.inFlight > 0 {
+		if g.inFlight < left {
+			left, end = g.inFlight, g.now()+drainTimeout
+		}
 		if g.now() > end {
 			return fmt.Errorf("%d requests have had no reply for %v", g.inFlight, drainTimeout)
 		}
