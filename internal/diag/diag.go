@@ -1,0 +1,123 @@
+// Package diag is what the project tells its users about their resources: one
+// type, made wherever something is found wrong, shown by the CLI, the log, the
+// status endpoint and later by conditions and the webhook. It knows neither
+// resources nor where they come from.
+package diag
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Severity says what a diagnostic means for traffic.
+type Severity string
+
+// Error: the form of the object that has it is not put in force. Warning: it
+// is, or the fault lies with another object. Info: nothing is wrong.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+	Info    Severity = "info"
+)
+
+// Object names the resource that a diagnostic is about. All fields are empty
+// where none could be read.
+type Object struct {
+	Kind      string `json:"kind,omitempty"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name,omitempty"`
+}
+
+// String renders "Kind namespace/name".
+func (o Object) String() string {
+	if o.Kind == "" {
+		return ""
+	}
+	return o.Kind + " " + o.Namespace + "/" + o.Name
+}
+
+// Diagnostic is one finding. It is plain data; two that say the same are equal.
+type Diagnostic struct {
+	Object Object `json:"object"`
+	// File is the path as the source saw it; empty where there is none.
+	File string `json:"file,omitempty"`
+	// Line is 1-based; 0 where there is none.
+	Line int `json:"line,omitempty"`
+	// Field is the path of the field at fault: "spec.routes[0].match".
+	Field string `json:"field,omitempty"`
+	// Reason is one CamelCase word, stable over releases.
+	Reason   string   `json:"reason"`
+	Message  string   `json:"message"`
+	Severity Severity `json:"severity"`
+	// Next is the next step: what the user can do about it.
+	Next string `json:"next,omitempty"`
+}
+
+// String renders "file:line: severity: Kind ns/name: field: message [Reason] (next step)".
+// What a diagnostic does not have is left out.
+func (d Diagnostic) String() string {
+	var b strings.Builder
+	if d.File != "" {
+		b.WriteString(d.File)
+		if d.Line > 0 {
+			fmt.Fprintf(&b, ":%d", d.Line)
+		}
+		b.WriteString(": ")
+	}
+	for _, part := range []string{string(d.Severity), d.Object.String(), d.Field} {
+		if part != "" {
+			b.WriteString(part)
+			b.WriteString(": ")
+		}
+	}
+	b.WriteString(d.Message)
+	if d.Reason != "" {
+		fmt.Fprintf(&b, " [%s]", d.Reason)
+	}
+	if d.Next != "" {
+		fmt.Fprintf(&b, " (%s)", d.Next)
+	}
+	return b.String()
+}
+
+// Sort orders diagnostics by file, line, object, field, reason and message, so
+// that the same findings always read the same, and drops repeated ones.
+func Sort(ds []Diagnostic) []Diagnostic {
+	slices.SortFunc(ds, compare)
+	return slices.Compact(ds)
+}
+
+func compare(a, b Diagnostic) int {
+	for _, c := range []int{
+		strings.Compare(a.File, b.File),
+		a.Line - b.Line,
+		strings.Compare(a.Object.Kind, b.Object.Kind),
+		strings.Compare(a.Object.Namespace, b.Object.Namespace),
+		strings.Compare(a.Object.Name, b.Object.Name),
+		strings.Compare(a.Field, b.Field),
+		strings.Compare(a.Reason, b.Reason),
+		strings.Compare(a.Message, b.Message),
+		strings.Compare(string(a.Severity), string(b.Severity)),
+	} {
+		if c != 0 {
+			return c
+		}
+	}
+	return strings.Compare(a.Next, b.Next)
+}
+
+// HasErrors reports whether any of them is an error.
+func HasErrors(ds []Diagnostic) bool {
+	return slices.ContainsFunc(ds, func(d Diagnostic) bool { return d.Severity == Error })
+}
+
+// Text renders them one per line, in the order given.
+func Text(ds []Diagnostic) string {
+	var b strings.Builder
+	for _, d := range ds {
+		b.WriteString(d.String())
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
