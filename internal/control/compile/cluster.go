@@ -1,0 +1,52 @@
+package compile
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aeraki-mesh/aeraki/internal/control/ir"
+)
+
+// defaultConnectTimeout is used where no DestinationRule says otherwise.
+const defaultConnectTimeout = 5 * time.Second
+
+// compileClusters makes a cluster of every port of every service, and of every
+// subset of it.
+func (c *compiler) compileClusters() {
+	for _, s := range c.services {
+		for _, p := range s.Ports {
+			c.cluster(s, p.Number, "", nil)
+			for _, name := range s.rule.subsetNames() {
+				c.cluster(s, p.Number, name, s.rule.subsets[name].labels)
+			}
+		}
+	}
+}
+
+func (c *compiler) cluster(s *service, port uint32, subset string, labels map[string]string) {
+	policy := s.rule.policy(subset, port)
+	cl := ir.Cluster{Name: ir.ClusterName(port, subset, s.Host), Discovery: s.discovery,
+		LoadBalancer: policy.balancer, ConnectTimeout: policy.connectTimeout}
+	for _, e := range s.endpoints {
+		if hasLabels(e.labels, labels) {
+			cl.Endpoints = append(cl.Endpoints, ir.Endpoint{Address: e.address, Port: e.ports[port], Weight: e.weight})
+		}
+	}
+	slices.SortFunc(cl.Endpoints, compareEndpoints)
+	cl.Endpoints = slices.CompactFunc(cl.Endpoints, func(a, b ir.Endpoint) bool { return a.Address == b.Address && a.Port == b.Port })
+	c.clusters[cl.Name] = cl
+}
+
+func compareEndpoints(a, b ir.Endpoint) int {
+	return cmp.Or(strings.Compare(a.Address, b.Address), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Weight, b.Weight))
+}
+
+// missingCluster stands for a destination that is gone while a router that was
+// accepted with it stays in force: requests get "no healthy upstream".
+func (c *compiler) missingCluster(name string) {
+	if _, there := c.clusters[name]; !there {
+		c.clusters[name] = ir.Cluster{Name: name, Discovery: ir.Static, LoadBalancer: ir.LeastRequest, ConnectTimeout: defaultConnectTimeout}
+	}
+}

@@ -1,0 +1,106 @@
+package compile
+
+import (
+	"slices"
+	"strings"
+
+	metarouterv1 "github.com/aeraki-mesh/aeraki/api/metaprotocol/v1alpha1"
+	"github.com/aeraki-mesh/aeraki/codec"
+	"github.com/aeraki-mesh/aeraki/internal/control/resource"
+)
+
+// protocol is a protocol that port names may have.
+type protocol struct {
+	name, codec string
+	schema      ProtocolSchema
+	// open: nobody told its properties, so attributes are not checked.
+	open bool
+}
+
+func (c *compiler) compileProtocols(objects []resource.Object[*metarouterv1.ApplicationProtocolSpec]) {
+	c.protocols = map[string]protocol{}
+	for name, schema := range c.options.Schemas {
+		c.protocols[name] = protocol{name: name, codec: name, schema: schema}
+	}
+	var forms []chosen[*metarouterv1.ApplicationProtocolSpec, protocol]
+	for _, o := range objects {
+		if ch, ok := choose(c, o, "the protocol is not known", c.protocol); ok {
+			forms = append(forms, ch)
+		}
+	}
+	slices.SortStableFunc(forms, func(a, b chosen[*metarouterv1.ApplicationProtocolSpec, protocol]) int {
+		return a.form.Older(&b.form.Meta)
+	})
+	owner := map[string]resource.Key{}
+	for _, ch := range forms {
+		if first, taken := owner[ch.made.name]; taken {
+			c.refuse(&ch.form.Meta, "spec.protocol", "Conflicted", "remove one of them", "%s defines %q already", first, ch.made.name)
+			continue
+		}
+		owner[ch.made.name] = ch.form.Key
+		c.protocols[ch.made.name] = ch.made
+	}
+}
+
+func (c *compiler) protocol(f *resource.Form[*metarouterv1.ApplicationProtocolSpec]) (protocol, findings) {
+	var found findings
+	p := protocol{name: f.Spec.Protocol, codec: f.Spec.Codec}
+	if p.codec == "" {
+		p.codec = p.name
+	}
+	p.codec = p.codec[strings.LastIndexByte(p.codec, '.')+1:]
+	schema, builtIn := c.options.Schemas[p.codec]
+	switch {
+	case len(f.Spec.Properties) > 0:
+		p.schema = ProtocolSchema{Properties: properties(f.Spec.Properties), Parallel: schema.Parallel}
+		p.schema.Mutable = schema.Mutable || !builtIn
+	case builtIn:
+		p.schema = schema
+	default:
+		p.open = true
+		found.add(note, "spec.properties", "NoSchema", "add what \"describe\" of a proxy with the codec prints",
+			"the properties of codec %q are not known here: attributes of its rules are not checked", p.codec)
+	}
+	return p, found
+}
+
+func properties(in []metarouterv1.Property) []codec.Property {
+	out := make([]codec.Property, len(in))
+	for i, p := range in {
+		out[i] = codec.Property{Name: p.Name, Keyed: p.Keyed, Fallback: p.Fallback, Mutable: p.Mutable, Doc: p.Doc}
+		if p.Type == "int" {
+			out[i].Type = codec.Int
+		}
+	}
+	return out
+}
+
+// attribute returns the property that the attribute names, in its full
+// spelling, and whether mutations may name it.
+func (p *protocol) attribute(name string) (full string, mutable bool, err error) {
+	if p.open {
+		return name, true, nil
+	}
+	ref, err := codec.FindProperty(p.schema.Properties, name)
+	if err != nil {
+		return "", false, err
+	}
+	return codec.RefName(p.schema.Properties, ref), p.schema.Mutable && p.schema.Properties[ref.Property].Mutable, nil
+}
+
+// portProtocol reads the protocol out of tcp-metaprotocol-<protocol>[-suffix]
+// or tcp-<protocol>[-suffix]. explicit: the port says that it is managed,
+// whether the protocol is known or not.
+func portProtocol(name string) (protocol string, explicit bool) {
+	parts := strings.Split(strings.ToLower(name), "-")
+	if len(parts) < 2 || parts[0] != "tcp" {
+		return "", false
+	}
+	if parts[1] != "metaprotocol" {
+		return parts[1], false
+	}
+	if len(parts) == 2 {
+		return "", true
+	}
+	return parts[2], true
+}

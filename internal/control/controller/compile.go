@@ -1,0 +1,57 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/aeraki-mesh/aeraki/internal/control/compile"
+	"github.com/aeraki-mesh/aeraki/internal/control/resource"
+	"github.com/aeraki-mesh/aeraki/internal/control/source/file"
+	"github.com/aeraki-mesh/aeraki/internal/control/translate/xds"
+	"github.com/aeraki-mesh/aeraki/internal/diag"
+)
+
+// Result is a folder, compiled and translated.
+type Result struct {
+	Snapshot *resource.Snapshot
+	*compile.Result
+	// Resources are what any proxy may subscribe to: routes, clusters and
+	// endpoints, each by name. Listeners are made for a proxy: xds.ForProxy.
+	Resources []xds.Resource
+}
+
+// CompileOptions say how a folder is compiled offline.
+type CompileOptions struct {
+	compile.Options
+	// State is a folder of last good forms to take in; empty: none, so that
+	// the result shows the folder alone.
+	State string
+}
+
+// CompileDir compiles what is in the folder now, as a controller would serve
+// it, and writes nothing. The diagnostics are those of reading and compiling.
+// The error is for what is no user's mistake.
+func CompileDir(dir string, o CompileOptions) (*Result, []diag.Diagnostic, error) {
+	s, err := file.New(file.Options{Dir: dir, State: o.State, Forget: o.State == ""})
+	if err != nil {
+		return nil, nil, err
+	}
+	u := s.Read()
+	r, err := build(u, o.Options)
+	if err != nil {
+		return nil, u.Diagnostics, err
+	}
+	return r, r.Diagnostics, nil
+}
+
+// build compiles and translates one update; it adds the source's diagnostics
+// to those of compile.
+func build(u file.Update, o compile.Options) (*Result, error) {
+	r := compile.Compile(u.Snapshot, o)
+	r.Diagnostics = diag.Sort(slices.Concat(u.Diagnostics, r.Diagnostics))
+	resources, err := xds.Shared(r.Mesh)
+	if err != nil {
+		return nil, fmt.Errorf("controller: %w", err)
+	}
+	return &Result{Snapshot: u.Snapshot, Result: r, Resources: resources}, nil
+}

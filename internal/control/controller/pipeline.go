@@ -1,0 +1,124 @@
+package controller
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/aeraki-mesh/aeraki/internal/control/compile"
+	"github.com/aeraki-mesh/aeraki/internal/control/resource"
+	"github.com/aeraki-mesh/aeraki/internal/control/source/file"
+	"github.com/aeraki-mesh/aeraki/internal/control/translate/xds"
+	"github.com/aeraki-mesh/aeraki/internal/control/xdsserver"
+	"github.com/aeraki-mesh/aeraki/internal/diag"
+)
+
+// pipeline turns each update into what is served. update is called by one
+// goroutine; latest is for all.
+type pipeline struct {
+	options compile.Options
+	log     *slog.Logger
+	server  *xdsserver.Server
+	latest  atomic.Pointer[Result]
+	first   func() // called after the first update is served
+}
+
+// update compiles, translates and publishes, and returns what was accepted.
+func (p *pipeline) update(u file.Update) map[resource.Key]string {
+	start := time.Now()
+	r, err := build(u, p.options)
+	if err != nil {
+		// A bug of ours: what is served stays.
+		p.log.Error("an update is not served", "error", err)
+		return nil
+	}
+	view := newView(r)
+	p.tell(p.latest.Load(), r, time.Since(start))
+	p.latest.Store(r)
+	p.server.Publish(view)
+	if p.first != nil {
+		p.first()
+		p.first = nil
+	}
+	return r.Accepted
+}
+
+func newView(r *Result) *xdsserver.View {
+	shared := xdsserver.Resources{}
+	sum := sha256.New()
+	for i := range r.Resources {
+		add(shared, &r.Resources[i])
+		fmt.Fprintf(sum, "%s %s %s\n", r.Resources[i].Type, r.Resources[i].Name, r.Resources[i].Version)
+	}
+	mesh, resources := r.Mesh, r.Resources
+	return &xdsserver.View{Version: hex.EncodeToString(sum.Sum(nil)[:8]), Shared: shared,
+		For: func(n *corev3.Node) (xdsserver.ForProxy, error) {
+			node, err := xds.ParseNode(n)
+			if err != nil {
+				return xdsserver.ForProxy{}, err
+			}
+			made := xds.ForProxy(mesh, node, resources)
+			out := xdsserver.ForProxy{Own: xdsserver.Resources{}, Withheld: made.Withheld}
+			for i := range made.Own {
+				add(out.Own, &made.Own[i])
+			}
+			for _, problem := range made.Problems {
+				out.Problems = append(out.Problems, xdsserver.Problem(problem))
+			}
+			return out, nil
+		}}
+}
+
+func add(to xdsserver.Resources, r *xds.Resource) {
+	to.Add(r.Name, r.Version, &anypb.Any{TypeUrl: r.Type, Value: r.Body})
+}
+
+// tell logs what an update changes.
+func (p *pipeline) tell(old, now *Result, took time.Duration) {
+	before := map[string]string{}
+	known := map[diag.Diagnostic]bool{}
+	if old != nil {
+		for i := range old.Resources {
+			before[old.Resources[i].Type+" "+old.Resources[i].Name] = old.Resources[i].Version
+		}
+		for _, d := range old.Diagnostics {
+			known[d] = true
+		}
+	}
+	var changed []string
+	for i := range now.Resources {
+		id := now.Resources[i].Type + " " + now.Resources[i].Name
+		if before[id] != now.Resources[i].Version && len(changed) < maxTold {
+			changed = append(changed, now.Resources[i].Name)
+		}
+		delete(before, id)
+	}
+	p.log.Info("compiled", "services", len(now.Mesh.Services), "resources", len(now.Resources), "changed", changed,
+		"removed", len(before), "diagnostics", len(now.Diagnostics), "took", took)
+	for _, d := range now.Diagnostics {
+		if !known[d] {
+			p.log.Log(context.Background(), level(d.Severity), d.String())
+		}
+	}
+}
+
+// maxTold bounds how many changed resources one line of the log names.
+const maxTold = 20
+
+func level(s diag.Severity) slog.Level {
+	switch s {
+	case diag.Error:
+		return slog.LevelError
+	case diag.Warning:
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
+}

@@ -1,0 +1,205 @@
+// Package file reads resources from a folder of YAML files, watches it, and
+// remembers the last good form of every object across restarts.
+//
+// What is in the folder is what is wanted, with three exceptions that keep a
+// slip from becoming an outage: an object that is not valid stays as it was
+// accepted last; so do all objects of a file that cannot be read or parsed; and
+// a folder that is missing, unreadable or suddenly empty takes nothing away.
+package file
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/aeraki-mesh/aeraki/internal/control/resource"
+	"github.com/aeraki-mesh/aeraki/internal/diag"
+)
+
+// Options say what is read. Only Dir is needed.
+type Options struct {
+	// Dir is the folder; *.yaml and *.yml in it and below it are read. What
+	// begins with a dot is not.
+	Dir string
+	// State is the folder of last good forms; DefaultState(Dir) if empty.
+	State string
+	// Forget: no last good forms are read; for compiling offline.
+	Forget bool
+	// AllowEmpty lets a folder that has lost all of its objects take them all
+	// away.
+	AllowEmpty bool
+	Log        *slog.Logger
+	// Settle is how long the folder must be quiet before it is read, but no
+	// longer than MaxSettle after the first event; 0: 50 and 250 ms.
+	Settle, MaxSettle time.Duration
+	// Relist is how often it is read in any case; 0: 5 s.
+	Relist time.Duration
+}
+
+// DefaultState is .aeraki/<name of the folder> beside the folder.
+func DefaultState(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return filepath.Join(filepath.Dir(dir), ".aeraki", filepath.Base(dir))
+}
+
+// Update is one reading of the folder.
+type Update struct {
+	Snapshot    *resource.Snapshot
+	Diagnostics []diag.Diagnostic
+}
+
+// Handler takes an update and returns the objects whose current form is in
+// force now, with its hash. It is called from Run's goroutine.
+type Handler func(Update) (accepted map[resource.Key]string)
+
+// Source is a folder. It is used by one goroutine.
+type Source struct {
+	o     Options
+	state *state
+	cache map[string]parsed // by path
+	// last is the content that was handled last.
+	last     string
+	lastRoot os.FileInfo
+	// problem is what is wrong with the state folder, to be told with every
+	// update.
+	problem []diag.Diagnostic
+}
+
+// New opens the state folder; the folder itself may appear later.
+func New(o Options) (*Source, error) {
+	if o.Dir == "" {
+		return nil, errors.New("source/file: no folder is given")
+	}
+	o.State = cmp.Or(o.State, DefaultState(o.Dir))
+	o.Settle = cmp.Or(o.Settle, 50*time.Millisecond)
+	o.MaxSettle = cmp.Or(o.MaxSettle, 250*time.Millisecond)
+	o.Relist = cmp.Or(o.Relist, 5*time.Second)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Forget {
+		return &Source{o: o, state: newState(o.State), cache: map[string]parsed{}}, nil
+	}
+	st, problems := openState(o.State)
+	return &Source{o: o, state: st, cache: map[string]parsed{}, problem: problems}, nil
+}
+
+// Run reads the folder, calls handle, and again whenever the folder's content
+// has changed, until ctx ends.
+func (s *Source) Run(ctx context.Context, handle Handler) error {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("source/file: %w", err)
+	}
+	defer w.Close()
+	// Watches come before the reading: what changes in between is seen again.
+	s.watch(w)
+	s.step(handle)
+	root := time.NewTicker(500 * time.Millisecond)
+	defer root.Stop()
+	relist := time.NewTicker(s.o.Relist)
+	defer relist.Stop()
+	settle := newSettler(s.o.Settle, s.o.MaxSettle)
+	defer settle.timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e, ok := <-w.Events:
+			if ok && e.Op != fsnotify.Chmod {
+				settle.event(time.Now())
+			}
+		case err := <-w.Errors:
+			s.o.Log.Warn("watching the folder", "folder", s.o.Dir, "error", err)
+			settle.event(time.Now())
+		case <-root.C:
+			// A folder that is replaced as a whole says nothing to its watch.
+			if s.rootReplaced() {
+				settle.event(time.Now())
+			}
+		case <-relist.C:
+			s.watch(w)
+			s.step(handle)
+		case <-settle.timer.C:
+			settle.done()
+			s.watch(w)
+			s.step(handle)
+		}
+	}
+}
+
+// step reads, and handles what it read if it is not what was handled last.
+func (s *Source) step(handle Handler) {
+	u, content := s.read()
+	if content == s.last {
+		return
+	}
+	s.last = content
+	accepted := handle(u)
+	if err := s.accept(accepted); err != nil {
+		s.o.Log.Error("last good forms would not survive a restart", "state", s.o.State, "error", err)
+	}
+}
+
+// Read reads the folder once, without watching it, and remembers nothing.
+func (s *Source) Read() Update {
+	u, _ := s.read()
+	return u
+}
+
+func (s *Source) rootReplaced() bool {
+	info, err := os.Stat(s.o.Dir)
+	if err != nil {
+		return s.lastRoot != nil
+	}
+	return s.lastRoot == nil || !os.SameFile(info, s.lastRoot)
+}
+
+// watch adds every folder that is not watched yet; fsnotify drops those that
+// are gone by itself.
+func (s *Source) watch(w *fsnotify.Watcher) {
+	s.lastRoot = nil
+	if info, err := os.Stat(s.o.Dir); err == nil {
+		s.lastRoot = info
+	}
+	folders, _, err := list(s.o.Dir)
+	if err != nil {
+		return // told by read
+	}
+	for _, f := range folders {
+		if err := w.Add(f); err != nil {
+			s.o.Log.Warn("a folder is not watched, only read from time to time", "folder", f, "error", err)
+		}
+	}
+}
+
+// settler waits until events have stopped, but not for ever.
+type settler struct {
+	quiet, most time.Duration
+	timer       *time.Timer
+	first       time.Time // zero: nothing happened
+}
+
+func newSettler(quiet, most time.Duration) *settler {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return &settler{quiet: quiet, most: most, timer: t}
+}
+
+func (s *settler) event(now time.Time) {
+	if s.first.IsZero() {
+		s.first = now
+	}
+	s.timer.Reset(min(s.quiet, max(0, s.first.Add(s.most).Sub(now))))
+}
+
+func (s *settler) done() { s.first = time.Time{} }
