@@ -88,9 +88,7 @@ func (l *epollLoop) SetReading(id engine.ConnID, on bool) {
 		return
 	}
 	l.watch(c)
-	if c.kept.buf != nil {
-		l.enqueue(c)
-	}
+	l.enqueue(c) // whether bytes are kept shows only when Readable has returned
 }
 
 // Close implements engine.Driver.
@@ -171,9 +169,8 @@ func (l *epollLoop) connect(c *conn, t engine.Target) error {
 // prepare sets the options that every connection has.
 func (e *epoll) prepare(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	if n := e.o.SocketBuffer; n > 0 {
+	if n := e.o.SendBuffer; n > 0 {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, n)
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, n)
 	}
 }
 

@@ -13,8 +13,6 @@ import (
 	"github.com/aeraki-mesh/aeraki/internal/engine"
 )
 
-var loopback = netip.MustParseAddrPort("127.0.0.1:0")
-
 // echo answers what it reads, at the end of the iteration.
 type echo struct {
 	d     engine.Driver

@@ -227,9 +227,7 @@ func (l *epollLoop) dispatch(ev *unix.EpollEvent) {
 		return
 	}
 	if id == wakeID {
-		var count uint64
-		syscall.RawSyscall(syscall.SYS_READ, uintptr(l.wake), uintptr(unsafe.Pointer(&count)), 8)
-		return
+		return // takeInbox has seen to it
 	}
 	if a := l.listeners[id.Index()-1]; a != nil {
 		a.accept(acceptBatch)
@@ -260,6 +258,12 @@ func (l *epollLoop) takeInbox() ([]func(), []handover) {
 	in := &l.inbox
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if len(in.fns)+len(in.conns) > 0 {
+		// Under the lock: reading it later would swallow the wake-up of
+		// what is sent meanwhile.
+		var count uint64
+		syscall.RawSyscall(syscall.SYS_READ, uintptr(l.wake), uintptr(unsafe.Pointer(&count)), 8)
+	}
 	fns, conns := in.fns, in.conns
 	in.fns, in.conns = in.spare.fns, in.spare.conns
 	in.spare = inboxSpare{}

@@ -24,9 +24,9 @@ type Options struct {
 	// Cluster answers engine.Driver.Cluster, for all loops at once; nil if
 	// the handler never asks.
 	Cluster func(name string) engine.Cluster
-	// SocketBuffer is the size in bytes of the kernel's send and receive
-	// buffers of each connection; 0 leaves them to the kernel, which is best.
-	SocketBuffer int
+	// SendBuffer is the size in bytes of the kernel's send buffer of each
+	// connection; 0 leaves it to the kernel, which is best.
+	SendBuffer int
 }
 
 // ErrClosed is returned once Close was called.
