@@ -30,9 +30,9 @@ type answer struct {
 
 // caller sends requests through one reference of the library; for any number of goroutines.
 type caller struct {
-	o      *clientOptions
-	method method
-	conn   *client.Connection
+	o       *clientOptions
+	methods []method
+	conn    *client.Connection
 }
 
 // newCaller connects; the library wants a server that is there when a reference is made.
@@ -65,7 +65,11 @@ func newCaller(o *clientOptions) (*caller, error) {
 		options = append(options, client.WithGeneric())
 	}
 	conn, err := cli.Dial(o.service.name, options...)
-	return &caller{o: o, method: methods()[o.method], conn: conn}, err
+	c := &caller{o: o, conn: conn}
+	for _, m := range o.methods {
+		c.methods = append(c.methods, methods()[m])
+	}
+	return c, err
 }
 
 func awaitServer(target string, timeout time.Duration) error {
@@ -82,8 +86,8 @@ func awaitServer(target string, timeout time.Duration) error {
 	}
 }
 
-// call sends one request that carries token and judges its reply.
-func (c *caller) call(token string) (a answer) {
+// call sends the i-th request of a worker, which carries token, and judges its reply.
+func (c *caller) call(i int, token string) (a answer) {
 	defer func() {
 		// The library dereferences nil when its last connection closes under a request.
 		if r := recover(); r != nil {
@@ -91,7 +95,7 @@ func (c *caller) call(token string) (a answer) {
 		}
 	}()
 	q := &request{c: c, token: token}
-	r, err := c.method.call(q)
+	r, err := c.methods[i%len(c.methods)].call(q)
 	a = answer{err: err, version: r.version}
 	var wrong *wrongReply
 	a.wrong = errors.As(err, &wrong)

@@ -16,7 +16,7 @@ import (
 type clientOptions struct {
 	service
 	target      string
-	method      string
+	methods     []string // taken in turn
 	name        string
 	payload     int // bytes of the texts and of blob
 	number      int // of slow and greet
@@ -57,7 +57,7 @@ func parseClient(args []string, stderr io.Writer) (*clientOptions, error) {
 	set.SetOutput(stderr)
 	o.service.flags(set)
 	set.StringVar(&o.target, "target", "", "address of the server")
-	set.StringVar(&o.method, "method", "sayHello", strings.Join(methodNames(), ", "))
+	method := set.String("method", "sayHello", "one or more, separated by commas, taken in turn: "+strings.Join(methodNames(), ", "))
 	set.StringVar(&o.name, "name", "world", "what the request says; a token that is unique per request is added")
 	set.IntVar(&o.payload, "payload", 0, "bytes that the request carries at least")
 	set.IntVar(&o.number, "number", 10, "milliseconds of slow, second argument of greet")
@@ -75,6 +75,7 @@ func parseClient(args []string, stderr io.Writer) (*clientOptions, error) {
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
+	o.methods = strings.Split(*method, ",")
 	if o.concurrency == 0 {
 		o.concurrency = o.connections
 	}
@@ -90,8 +91,10 @@ func (o *clientOptions) validate() error {
 	if o.target == "" {
 		problems = append(problems, errors.New("-target is needed"))
 	}
-	if _, ok := methods()[o.method]; !ok {
-		problems = append(problems, fmt.Errorf("-method is not one of %s: %q", strings.Join(methodNames(), ", "), o.method))
+	for _, m := range o.methods {
+		if _, ok := methods()[m]; !ok {
+			problems = append(problems, fmt.Errorf("-method is not one of %s: %q", strings.Join(methodNames(), ", "), m))
+		}
 	}
 	if o.connections < 1 || o.concurrency < 1 {
 		problems = append(problems, fmt.Errorf("-connections and -concurrency must be at least 1: %d, %d", o.connections, o.concurrency))

@@ -121,6 +121,12 @@ func (h *HelloService) Greet(ctx context.Context, name string, _ int32) (string,
 	return fmt.Sprintf("Hello %s from %s", name, h.name), nil
 }
 
+// Later is SayHello; in Java it answers from another thread.
+func (h *HelloService) Later(ctx context.Context, name string) (string, error) {
+	defer h.begin(ctx, "later")()
+	return fmt.Sprintf("Hello %s from %s", name, h.name), nil
+}
+
 // Echo answers what was sent.
 func (h *HelloService) Echo(ctx context.Context, text string) (string, error) {
 	defer h.begin(ctx, "echo")()

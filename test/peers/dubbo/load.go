@@ -78,7 +78,7 @@ func (l *load) work(ctx context.Context, number int) {
 		}
 		token := fmt.Sprintf("%s#%s.%d.%d", l.o.name, l.session, number, i)
 		l.report.begin()
-		a := l.caller.call(token)
+		a := l.caller.call(i, token)
 		l.report.end(a, time.Since(due))
 		if l.o.print && a.text != "" {
 			fmt.Fprintln(l.out, a.text)

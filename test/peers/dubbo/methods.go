@@ -39,6 +39,7 @@ func methods() map[string]method {
 		"sayHello": {sayHello},
 		"greet":    {greet},
 		"echo":     {echo},
+		"later":    {later},
 		"slow":     {slow},
 		"fail":     {fail},
 		"crash":    {crash},
@@ -92,6 +93,11 @@ func (q *request) text() string {
 func sayHello(q *request) (reply, error) {
 	text := q.text()
 	return greeting(q, "sayHello", []string{javaString}, []any{text}, text)
+}
+
+func later(q *request) (reply, error) {
+	text := q.text()
+	return greeting(q, "later", []string{javaString}, []any{text}, text)
 }
 
 func greet(q *request) (reply, error) {
