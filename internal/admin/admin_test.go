@@ -25,10 +25,16 @@ func testSource() Source {
 	snap := engine.Snapshot{Series: []engine.Series{series}, Clients: map[string]int{"l": 3}, Upstreams: map[string]int{"c": 1}}
 	level := new(slog.LevelVar)
 	return Source{
-		Node:      Node{Namespace: "demo", Workload: "client", Labels: map[string]string{"app": "client"}},
-		Ready:     func() error { return nil },
-		Config:    func() any { return map[string]string{"version": "abc"} },
-		Clusters:  func() any { return nil },
+		Node:     Node{Namespace: "demo", Workload: "client", Labels: map[string]string{"app": "client"}},
+		Ready:    func() error { return nil },
+		Config:   func() any { return map[string]string{"version": "abc"} },
+		Clusters: func() any { return nil },
+		Explain: func(l string, p map[string]string) (any, error) {
+			if l != "l" {
+				return nil, errors.New("no listener " + l)
+			}
+			return p, nil
+		},
 		Snapshots: func(context.Context) ([]engine.Snapshot, error) { return []engine.Snapshot{snap, snap}, nil },
 		Drain:     func() {},
 		Level:     level,
@@ -82,6 +88,16 @@ func TestLogLevel(t *testing.T) {
 	}
 	if code, _ := get(t, Handler(s), "GET", "/drain"); code != http.StatusMethodNotAllowed {
 		t.Error("a GET drains:", code)
+	}
+}
+
+func TestExplainPassesTheProperties(t *testing.T) {
+	h := Handler(testSource())
+	if code, body := get(t, h, "GET", "/explain?listener=l&method=sayHello&header[user]=x"); code != 200 || !strings.Contains(body, `"header[user]": "x"`) || strings.Contains(body, "listener") {
+		t.Error(code, body)
+	}
+	if code, body := get(t, h, "GET", "/explain?listener=x"); code != 400 || !strings.Contains(body, "no listener x") {
+		t.Error(code, body)
 	}
 }
 

@@ -29,6 +29,9 @@ type Source struct {
 	Ready func() error
 	// Config and Clusters return what is in force, for JSON.
 	Config, Clusters func() any
+	// Explain says which route in force a request with these properties takes
+	// on a listener, and why not those before it.
+	Explain func(listener string, properties map[string]string) (any, error)
 	// Snapshots copies the counters of all workers.
 	Snapshots func(context.Context) ([]engine.Snapshot, error)
 	// Drain begins the graceful end of the process.
@@ -89,6 +92,7 @@ func Handler(s Source) http.Handler {
 	mux.HandleFunc("GET /config", func(w http.ResponseWriter, _ *http.Request) { show(w, s.Config()) })
 	mux.HandleFunc("GET /clusters", func(w http.ResponseWriter, _ *http.Request) { show(w, s.Clusters()) })
 	mux.HandleFunc("GET /connections", s.connections)
+	mux.HandleFunc("GET /explain", s.explain)
 	mux.HandleFunc("GET /log", func(w http.ResponseWriter, _ *http.Request) {
 		show(w, map[string]string{"level": s.Level.Level().String()})
 	})
@@ -123,6 +127,7 @@ GET  /ready         200 when the proxy serves
 GET  /config        listeners and routes in force, with versions
 GET  /clusters      clusters and their endpoints
 GET  /connections   connections and requests in flight
+GET  /explain       ?listener=NAME&method=sayHello&…: the route such a request takes, and why
 GET  /metrics       for Prometheus
 GET  /log           the log level; POST /log?level=debug|info|warn|error sets it
 POST /drain         end gracefully: no new connections, clients are asked to go
@@ -145,6 +150,22 @@ func (s Source) setLevel(w http.ResponseWriter, r *http.Request) {
 	}
 	s.Level.Set(l)
 	show(w, map[string]string{"level": l.String()})
+}
+
+func (s Source) explain(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	properties := map[string]string{}
+	for name := range q {
+		if name != "listener" {
+			properties[name] = q.Get(name)
+		}
+	}
+	v, err := s.Explain(q.Get("listener"), properties)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	show(w, v)
 }
 
 // connectionsView is what /connections shows, summed over the workers.
