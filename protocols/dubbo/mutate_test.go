@@ -135,7 +135,7 @@ func TestStructuresStay(t *testing.T) {
 // Objects among the attachments need the class definitions of arguments.
 func TestEditsBehindObjects(t *testing.T) {
 	body := hessianBody(t, "2.0.2", "p", "1", "m", "Lorg/example/P;")
-	body = append(body, "C\x01P\x91\x01x\x60\x95"...)                  // class P{x}, an object with x=5
+	body = append(body, "C\x01P\x91\x01x\x60\x95"...)                    // class P{x}, an object with x=5
 	body = append(body, "H\x01o\x60\x96\x01u\x05jason\x01r\x51\x90Z"...) // another as attachment o, a reference
 	b := frame(twoWay|2, 0, 1, body)
 	p, d := New(), decoderOf(codec.FromClient)
