@@ -121,12 +121,12 @@ func (d *decoder) Next(b []byte, want *codec.Want, memo func(uint64) uint64, m *
 	}
 	m.Scan, m.Need, m.Head = 0, 0, need
 	d.text = d.text[:0]
-	switch m.Kind {
-	case codec.Request, codec.Oneway:
+	switch {
+	case d.called(m):
 		d.request(b[:need], m)
-	case codec.Reply:
+	case m.Kind == codec.Reply:
 		d.reply(b[:need], memo, m)
-	case codec.Heartbeat, codec.HeartbeatReply:
+	case m.Kind == codec.Heartbeat, m.Kind == codec.HeartbeatReply:
 		d.event(b[:need], m)
 	}
 	d.release()

@@ -65,6 +65,7 @@ func TestKinds(t *testing.T) {
 		{"request", codec.FromClient, frame(twoWay|2, 0, 1, request), codec.Request, 0},
 		{"one-way", codec.FromClient, frame(oneWay|2, 0, 1, request), codec.Oneway, 0},
 		{"callback", codec.FromServer, frame(twoWay|2, 0, 1, request), codec.Push, 0},
+		{"one-way callback", codec.FromServer, frame(oneWay|2, 0, 1, request), codec.Oneway, 0},
 		{"answer to a callback", codec.FromClient, frame(2, 20, 1, []byte{0x92}), codec.Reply, codec.OK},
 		{"heartbeat", codec.FromServer, frame(events|2, 0, 1, []byte{'N'}), codec.Heartbeat, 0},
 		{"heartbeat, fastjson2", codec.FromServer, frame(events|23, 0, 1, []byte("\x00\x00\x00\x01\xaf")), codec.Heartbeat, 0},

@@ -63,12 +63,18 @@ func (d *decoder) kind(flags byte) codec.Kind {
 		return codec.HeartbeatReply
 	case flags&flagRequest == 0:
 		return codec.Reply
+	case !twoWay:
+		return codec.Oneway
 	case d.side == codec.FromServer:
 		return codec.Push // a callback: the server calls an argument of an earlier request
-	case twoWay:
-		return codec.Request
 	}
-	return codec.Oneway
+	return codec.Request
+}
+
+// called reports whether m is a call of a client, the one thing that rules
+// choose a route for.
+func (d *decoder) called(m *codec.Message) bool {
+	return d.side == codec.FromClient && (m.Kind == codec.Request || m.Kind == codec.Oneway)
 }
 
 // need returns how many bytes of the message must be there before it can be
@@ -81,7 +87,7 @@ func (d *decoder) need(want *codec.Want, m *codec.Message) int {
 		return min(size, headerLen+maxEvent)
 	case !Readable(m.Variant):
 		return headerLen
-	case m.Kind == codec.Request, m.Kind == codec.Oneway:
+	case d.called(m):
 		return size
 	case m.Kind == codec.Reply && m.Status == codec.OK && want.Has(propAttachment):
 		return size

@@ -68,7 +68,7 @@ func TestMalformedBodiesPassMarked(t *testing.T) {
 		"too many attachments":  {2, one + "NH" + strings.Repeat("\x01a\x01b", 1025) + "Z"},
 		"document too long":     {23, jone + "\x00\x00\x01\x00\xaf"},
 		"document of -1":        {23, jone + "\xff\xff\xff\xff\xaf"},
-		"document of 0":         {23, jone + "\x00\x00\x00\x00"},
+		"document of 0":         {23, jone + "\x00\x00\x00\x00" + document("\xa6\xa5")},
 		"two values":            {23, jone + document("\xaf") + document("\xa6\xa5\xa5")},
 		"array of 2 Gi":         {23, jone + document("\xaf") + document("\xa6"+jstr("a")+"\xa4\x48\x7f\xff\xff\xff\xa5")},
 		"array of -1":           {23, jone + document("\xaf") + document("\xa6"+jstr("a")+"\xa4\xff\xa5")},
@@ -173,6 +173,16 @@ func TestLargeMessagesLeaveNothingBehind(t *testing.T) {
 	decode(t, d, frame(twoWay|2, 0, 1, []byte(body)))
 	if d.cur.b != nil || cap(d.cur.defs) > 1024 {
 		t.Errorf("%d definitions are kept", cap(d.cur.defs))
+	}
+	b := frame(twoWay|23, 0, 1, jcall("", nil, jstr("u"), "\x79\x38\xc8"+strings.Repeat("\xe9", 200)))
+	for range 1000 {
+		m := decode(t, d, b)
+		if got := get(t, d, b, m, "u"); got != strings.Repeat("é", 200) {
+			t.Fatal(got)
+		}
+	}
+	if cap(d.text) > 4096 {
+		t.Errorf("%d bytes of converted text are kept", cap(d.text))
 	}
 }
 
