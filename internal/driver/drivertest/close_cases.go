@@ -131,7 +131,7 @@ func resetWhileWriting(k *kit) {
 	for range 20 {
 		p, c := k.dial(PeerOptions{Buffer: 32 << 10})
 		p.SetReading(false)
-		w := &pump{s: k.s, c: c, size: 1 << 30, cuts: cuts(50_000)}
+		w := &pump{s: k.s, c: c, size: 16 << 20, cuts: cuts(50_000)}
 		k.s.onWritable = func(engine.ConnID) { w.run() }
 		k.Do(w.run)
 		p.Reset()

@@ -46,11 +46,9 @@ func partialWrites(k *kit) {
 	w := &pump{s: k.s, c: c, size: size, cuts: cuts(50_000)}
 	k.s.onWritable = func(engine.ConnID) { w.run() }
 	k.Do(w.run)
-	if w.at == size {
-		k.t.Skip("this transport takes all")
-	}
+	takesAll := w.at == size // and buffers: as inside Envoy
 	k.Pass(20 * time.Millisecond)
-	if w.at == size || v.at == size {
+	if v.at == size {
 		k.t.Fatalf("%d bytes taken, %d received by a peer that does not read", w.at, v.at)
 	}
 	p.SetReading(true)
@@ -58,7 +56,7 @@ func partialWrites(k *kit) {
 	if v.wrong {
 		k.t.Fatalf("wrong bytes before %d", v.at)
 	}
-	if k.s.writable == 0 {
+	if k.s.writable == 0 && !takesAll {
 		k.t.Error("Writable was never called")
 	}
 }
@@ -71,12 +69,10 @@ func backPressure(k *kit) {
 	p, c := k.dial(PeerOptions{})
 	sendPattern(p, size)
 	last := -1
-	k.wait("the peer to be stuck", func() bool {
-		k.Pass(20 * time.Millisecond)
-		stuck := p.Sent() == last && last > 0
+	for last <= 0 || p.Sent() > last { // until the peer is stuck
 		last = p.Sent()
-		return stuck
-	})
+		k.Pass(50 * time.Millisecond)
+	}
 	if v.at != 0 || last > size/2 {
 		k.t.Fatalf("paused: %d bytes shown, %d taken from the peer", v.at, last)
 	}
@@ -132,13 +128,16 @@ func showsKeptAgain(k *kit) {
 	var shown [][]byte
 	take := 0
 	k.s.onReadable = func(c engine.ConnID, b []byte) int {
+		if len(shown) == 0 && len(b) < 5 {
+			return 0 // in pieces
+		}
 		shown = append(shown, bytes.Clone(b))
 		k.s.d.SetReading(c, false)
 		return take
 	}
 	p, c := k.dial(PeerOptions{})
 	p.Write([]byte("hello"))
-	k.wait("bytes", func() bool { return len(shown) == 1 && len(shown[0]) == 5 })
+	k.wait("bytes", func() bool { return len(shown) == 1 })
 	quiet(k)
 	take = 2
 	k.Do(func() { k.s.d.SetReading(c, true) })
