@@ -5,6 +5,7 @@
 package diag
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,6 +36,11 @@ func (o Object) String() string {
 		return ""
 	}
 	return o.Kind + " " + o.Namespace + "/" + o.Name
+}
+
+// Compare orders objects by kind, namespace and name.
+func (o Object) Compare(p Object) int {
+	return cmp.Or(strings.Compare(o.Kind, p.Kind), strings.Compare(o.Namespace, p.Namespace), strings.Compare(o.Name, p.Name))
 }
 
 // Diagnostic is one finding. It is plain data; two that say the same are equal.
@@ -89,22 +95,11 @@ func Sort(ds []Diagnostic) []Diagnostic {
 }
 
 func compare(a, b Diagnostic) int {
-	for _, c := range []int{
-		strings.Compare(a.File, b.File),
-		a.Line - b.Line,
-		strings.Compare(a.Object.Kind, b.Object.Kind),
-		strings.Compare(a.Object.Namespace, b.Object.Namespace),
-		strings.Compare(a.Object.Name, b.Object.Name),
-		strings.Compare(a.Field, b.Field),
-		strings.Compare(a.Reason, b.Reason),
-		strings.Compare(a.Message, b.Message),
-		strings.Compare(string(a.Severity), string(b.Severity)),
-	} {
-		if c != 0 {
-			return c
-		}
-	}
-	return strings.Compare(a.Next, b.Next)
+	return cmp.Or(
+		strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), a.Object.Compare(b.Object),
+		strings.Compare(a.Field, b.Field), strings.Compare(a.Reason, b.Reason), strings.Compare(a.Message, b.Message),
+		strings.Compare(string(a.Severity), string(b.Severity)), strings.Compare(a.Next, b.Next),
+	)
 }
 
 // HasErrors reports whether any of them is an error.

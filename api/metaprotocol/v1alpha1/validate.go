@@ -175,7 +175,9 @@ func (m *StringMatch) validate(e *fieldErrors, at string) {
 			e.add(at+"."+field, ReasonInvalid, "write present: true or absent: true", "%s: false says nothing", field)
 		}
 	}
-	if m.Regex != nil {
+	if m.Regex != nil && len(*m.Regex) > maxRegex {
+		e.add(at+".regex", ReasonRegex, "", "the pattern of %d bytes is over the limit of %d", len(*m.Regex), maxRegex)
+	} else if m.Regex != nil {
 		if _, err := regexp.Compile(*m.Regex); err != nil {
 			e.add(at+".regex", ReasonRegex, "the syntax is RE2", "%v", err)
 		}
@@ -184,6 +186,9 @@ func (m *StringMatch) validate(e *fieldErrors, at string) {
 		e.add(at+".range", ReasonInvalid, "end is not part of the range", "start %d is not below end %d", r.Start, r.End)
 	}
 }
+
+// maxRegex is what proxies take, in bytes.
+const maxRegex = 1024
 
 func (m *StringMatch) kinds() int {
 	n := 0

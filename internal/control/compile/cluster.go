@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -28,15 +29,28 @@ func (c *compiler) compileClusters() {
 func (c *compiler) cluster(s *service, port uint32, subset string, labels map[string]string) {
 	policy := s.rule.policy(subset, port)
 	cl := ir.Cluster{Name: ir.ClusterName(port, subset, s.Host), Discovery: s.discovery,
-		LoadBalancer: policy.balancer, ConnectTimeout: policy.connectTimeout}
+		LoadBalancer: policy.balancer, MinRing: policy.minRing, ConnectTimeout: policy.connectTimeout}
 	for _, e := range s.endpoints {
 		if hasLabels(e.labels, labels) {
 			cl.Endpoints = append(cl.Endpoints, ir.Endpoint{Address: e.address, Port: e.ports[port], Weight: e.weight})
 		}
 	}
 	slices.SortFunc(cl.Endpoints, compareEndpoints)
-	cl.Endpoints = slices.CompactFunc(cl.Endpoints, func(a, b ir.Endpoint) bool { return a.Address == b.Address && a.Port == b.Port })
+	cl.Endpoints = merge(cl.Endpoints)
 	c.clusters[cl.Name] = cl
+}
+
+// merge adds up the weights of an address that is there more than once.
+func merge(sorted []ir.Endpoint) []ir.Endpoint {
+	var out []ir.Endpoint
+	for _, e := range sorted {
+		if n := len(out) - 1; n >= 0 && out[n].Address == e.Address && out[n].Port == e.Port {
+			out[n].Weight = uint32(min(uint64(out[n].Weight)+uint64(e.Weight), math.MaxUint32))
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 func compareEndpoints(a, b ir.Endpoint) int {

@@ -120,10 +120,6 @@ func (c *compiler) result() *Result {
 	for _, s := range c.status {
 		r.Objects = append(r.Objects, *s)
 	}
-	slices.SortFunc(r.Objects, func(a, b ObjectStatus) int { return compareObjects(a.Object, b.Object) })
+	slices.SortFunc(r.Objects, func(a, b ObjectStatus) int { return a.Object.Compare(b.Object) })
 	return r
-}
-
-func compareObjects(a, b diag.Object) int {
-	return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 }

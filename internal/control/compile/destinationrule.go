@@ -35,6 +35,7 @@ type policies struct {
 type policy struct {
 	balancer       ir.LoadBalancer
 	hash           []ir.Hash
+	minRing        uint64
 	connectTimeout time.Duration
 }
 
@@ -51,7 +52,7 @@ func (r *rule) policy(name string, port uint32) policy {
 	}
 	for _, l := range layers {
 		if l.balancer != "" {
-			out.balancer, out.hash = l.balancer, l.hash
+			out.balancer, out.hash, out.minRing = l.balancer, l.hash, l.minRing
 		}
 		if l.connectTimeout > 0 {
 			out.connectTimeout = l.connectTimeout
@@ -87,7 +88,7 @@ func (c *compiler) compileDestinationRules(objects []resource.Object[*networking
 				continue
 			}
 			if first, taken := owner[s.Host]; taken {
-				c.refuse(&ch.form.Meta, "spec.host", "Conflicted", "put both into one", "%s has host %s already", first, s.Host)
+				c.refuse(&ch.form.Meta, conflict("spec.host", "Conflicted", "put both into one", "%s has host %s already", first, s.Host))
 				continue
 			}
 			owner[s.Host], s.rule = ch.form.Key, ch.made
@@ -103,7 +104,7 @@ func (c *compiler) tellIdleRule(f *resource.Form[*networkingv1.DestinationRule])
 	s := c.services[f.Spec.Host]
 	switch {
 	case s == nil:
-		c.report(&f.Meta, findings{{field: "spec.host", reason: "HostNotFound", next: "write the fully qualified host of a ServiceEntry",
+		c.report(&f.Meta, findings{{field: "spec.host", reason: reasonHostNotFound, next: "write the fully qualified host of a ServiceEntry",
 			message: fmt.Sprintf("no managed service has host %q: the rule has no effect here", f.Spec.Host)}})
 	case f.Key.Namespace != s.Namespace && f.Key.Namespace != c.options.RootNamespace:
 		c.report(&f.Meta, findings{{field: "metadata.namespace", reason: "NotTheOwner", next: "move it to namespace " + s.Namespace,
@@ -136,10 +137,10 @@ func trafficPolicies(found *findings, at string, t *networkingv1.TrafficPolicy) 
 	if t == nil {
 		return policies{}
 	}
-	for field, set := range map[string]bool{"tls": t.Tls != nil, "outlierDetection": t.OutlierDetection != nil, "tunnel": t.Tunnel != nil,
-		"proxyProtocol": t.ProxyProtocol != nil} {
-		notInForce(found, at, field, set)
-	}
+	notInForce(found, at, "tls", t.Tls != nil)
+	notInForce(found, at, "outlierDetection", t.OutlierDetection != nil)
+	notInForce(found, at, "tunnel", t.Tunnel != nil)
+	notInForce(found, at, "proxyProtocol", t.ProxyProtocol != nil)
 	out := policies{ports: map[uint32]policy{}}
 	out.all = newPolicy(found, at, t.LoadBalancer, t.ConnectionPool)
 	for i, p := range t.PortLevelSettings {
@@ -167,6 +168,7 @@ func newPolicy(found *findings, at string, lb *networkingv1.LoadBalancerSettings
 	var p policy
 	if lb != nil {
 		p.balancer, p.hash = balancer(found, at+".loadBalancer", lb)
+		p.minRing = minRing(lb.GetConsistentHash())
 	}
 	if pool == nil {
 		return p
@@ -184,6 +186,7 @@ func balancer(found *findings, at string, lb *networkingv1.LoadBalancerSettings)
 	notInForce(found, at, "localityLbSetting", lb.LocalityLbSetting != nil)
 	notInForce(found, at, "warmup", lb.Warmup != nil || lb.WarmupDurationSecs != nil)
 	if h := lb.GetConsistentHash(); h != nil {
+		notInForce(found, at+".consistentHash", "maglev", h.GetMaglev() != nil)
 		return ir.RingHash, hashOf(found, at+".consistentHash", h)
 	}
 	switch lb.GetSimple() {
@@ -196,6 +199,14 @@ func balancer(found *findings, at string, lb *networkingv1.LoadBalancerSettings)
 	}
 	found.add(fault, at+".simple", "LoadBalancerNotSupported", "use ROUND_ROBIN, LEAST_REQUEST or RANDOM", "%s is not possible where each request is balanced", lb.GetSimple())
 	return "", nil
+}
+
+func minRing(h *networkingv1.LoadBalancerSettings_ConsistentHashLB) uint64 {
+	if r := h.GetRingHash(); r != nil {
+		return r.GetMinimumRingSize()
+	}
+	//nolint:staticcheck // deprecated by Istio, still what users have
+	return h.GetMinimumRingSize()
 }
 
 // hashOf: the "header" of httpHeaderName is an attribute, as upstream has it.

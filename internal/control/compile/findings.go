@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/aeraki-mesh/aeraki/internal/control/resource"
@@ -24,6 +25,13 @@ type finding struct {
 	weight                       weight
 	field, reason, message, next string
 }
+
+// ReasonUnread is the reason of an object whose current form the source could
+// not read; the source's diagnostics say more.
+const ReasonUnread = "Unread"
+
+// reasonHostNotFound: there is no service of which to say what it serves.
+const reasonHostNotFound = "HostNotFound"
 
 // findings collects what is found in one form.
 type findings []finding
@@ -72,64 +80,62 @@ type chosen[T, R any] struct {
 
 // choose makes something of the current form of an object or, if that is not
 // fit, of its last good one. It reports what it found in the current form and
-// notes the object's status. false: neither form is fit.
+// notes the object's status. false: neither form is fit; fallback says what is
+// in force then.
 func choose[T, R any](c *compiler, o resource.Object[T], fallback string, make func(*resource.Form[T]) (R, findings)) (chosen[T, R], bool) {
-	status := &ObjectStatus{Object: o.Key.Diag(), InForce: None, Reason: "Invalid", Message: "the form that the source has is not valid"}
+	status := &ObjectStatus{Object: o.Key.Diag(), InForce: None, Reason: ReasonUnread, Message: "the form that the source has is not valid"}
 	c.status[o.Key] = status
+	var found findings
 	if f := o.Current; f != nil {
-		status.File = f.File
-		made, found := make(f)
-		known := o.LastGood != nil && o.LastGood.Hash == f.Hash
-		w := found.weight()
-		fit := w == note || w == dependency && known
+		status.File, status.Reason, status.Message = f.File, "", ""
+		var made R
+		made, found = make(f)
 		if worst := found.worst(); worst != nil {
 			status.Reason, status.Message = worst.reason, worst.message
-		} else {
-			status.Reason, status.Message = "", ""
 		}
-		if !fit {
-			found.explain(o.LastGood != nil && !known, fallback)
-		}
-		c.report(&f.Meta, found)
-		if fit {
+		known := o.LastGood != nil && o.LastGood.Hash == f.Hash
+		if w := found.weight(); w == note || w == dependency && known {
+			c.report(&f.Meta, found)
 			status.InForce, status.Accepted = Current, true
 			c.accepted[o.Key] = f.Hash
 			return chosen[T, R]{f, made}, true
 		}
 	}
 	if f := o.LastGood; f != nil {
-		if status.File == "" {
-			status.File = f.File
-		}
-		if made, found := make(f); found.weight() < fault {
-			status.InForce = LastGood
+		status.File = cmp.Or(status.File, f.File)
+		if made, old := make(f); old.weight() < fault {
+			status.InForce, fallback = LastGood, "the form accepted before stays in force"
+			reportUnfit(c, o.Current, found, fallback)
 			return chosen[T, R]{f, made}, true
 		}
 	}
+	reportUnfit(c, o.Current, found, fallback)
 	return chosen[T, R]{}, false
 }
 
-// explain adds to the message of what keeps a form out what is in force
-// instead.
-func (f findings) explain(lastGood bool, fallback string) {
-	for i := range f {
-		switch {
-		case f[i].weight == note:
-		case lastGood:
-			f[i].message += "; the form accepted before stays in force"
-		case fallback != "":
-			f[i].message += "; " + fallback
+// reportUnfit reports what keeps a form out, with what is in force instead.
+func reportUnfit[T any](c *compiler, f *resource.Form[T], found findings, instead string) {
+	if f == nil {
+		return // the source has told
+	}
+	for i := range found {
+		if found[i].weight != note && found[i].reason != reasonHostNotFound {
+			found[i].message += "; " + instead
 		}
 	}
+	c.report(&f.Meta, found)
 }
 
 // refuse takes an object that was fit out of force because another one has
 // what it asks for.
-func (c *compiler) refuse(m *resource.Meta, field, reason, next, format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
-	c.report(m, findings{{weight: dependency, field: field, reason: reason, next: next, message: message}})
+func (c *compiler) refuse(m *resource.Meta, f finding) {
+	c.report(m, findings{f})
 	if s := c.status[m.Key]; s != nil {
-		s.InForce, s.Accepted, s.Reason, s.Message = None, false, reason, message
+		s.InForce, s.Accepted, s.Reason, s.Message = None, false, f.reason, f.message
 	}
 	delete(c.accepted, m.Key)
+}
+
+func conflict(field, reason, next, format string, args ...any) finding {
+	return finding{weight: dependency, field: field, reason: reason, next: next, message: fmt.Sprintf(format, args...)}
 }

@@ -19,7 +19,7 @@ func (r *routing) hash(at string, in *metarouterv1.MetaRoute) []ir.Hash {
 		}
 		full, _, err := r.protocol.attribute(h.Attribute)
 		if err != nil {
-			r.found.add(fault, fmt.Sprintf("%s.hashPolicy[%d].attribute", at, i), "UnknownAttribute", "see the protocol's documentation", "%s has no such attribute: %v", r.protocol.name, err)
+			r.found.add(fault, fmt.Sprintf("%s.hashPolicy[%d].attribute", at, i), "UnknownAttribute", "these are the attributes of "+r.protocol.name, "%v", err)
 			continue
 		}
 		out = append(out, ir.Hash{Property: full})
@@ -81,7 +81,7 @@ func (c *compiler) tellHash(s *service, r *rule) findings {
 		for _, name := range append([]string{""}, r.subsetNames()...) {
 			for _, h := range r.policy(name, p.Number).hash {
 				if _, _, err := known.attribute(h.Property); h.Property != "" && err != nil {
-					found.add(note, r.at[name], "UnknownAttribute", "name an attribute of the protocol", "requests are spread at random: %s has no such attribute: %v", p.Protocol, err)
+					found.add(note, r.at[name], "UnknownAttribute", "name an attribute of the protocol", "requests of port %d are spread at random: %v", p.Number, err)
 				}
 			}
 		}

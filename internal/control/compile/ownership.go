@@ -204,12 +204,12 @@ func (c *compiler) tellLosers(s *service, contenders []*contender) {
 		i := slices.IndexFunc(contenders, func(w *contender) bool { return w.won })
 		switch {
 		case i < 0:
-			c.refuse(&r.form.Meta, "spec.exportTo", "GovernsNobody", "see exportTo here and of "+s.meta.Key.String(), "no client that sees host %s is one that the router may govern", s.Host)
+			c.refuse(&r.form.Meta, conflict("spec.exportTo", "GovernsNobody", "see exportTo here and of "+s.meta.Key.String(), "no client that sees host %s is one that the router may govern", s.Host))
 		case c.tier(s, contenders[i]) == c.tier(s, r):
-			c.refuse(&r.form.Meta, "spec.hosts[0]", "Conflicted", "put the routes into one router",
-				"%s routes host %s already: the oldest wins, then the first by name", contenders[i].form.Key, s.Host)
+			c.refuse(&r.form.Meta, conflict("spec.hosts[0]", "Conflicted", "put the routes into one router",
+				"%s routes host %s already: the oldest wins, then the first by name", contenders[i].form.Key, s.Host))
 		default:
-			c.refuse(&r.form.Meta, "spec.hosts[0]", "Overridden", "ask the owner of namespace "+s.Namespace, "%s has precedence for host %s", contenders[i].form.Key, s.Host)
+			c.refuse(&r.form.Meta, conflict("spec.hosts[0]", "Overridden", "ask the owner of namespace "+s.Namespace, "%s has precedence for host %s", contenders[i].form.Key, s.Host))
 		}
 	}
 }

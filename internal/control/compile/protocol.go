@@ -34,7 +34,7 @@ func (c *compiler) compileProtocols(objects []resource.Object[*metarouterv1.Appl
 	owner := map[string]resource.Key{}
 	for _, ch := range forms {
 		if first, taken := owner[ch.made.name]; taken {
-			c.refuse(&ch.form.Meta, "spec.protocol", "Conflicted", "remove one of them", "%s defines %q already", first, ch.made.name)
+			c.refuse(&ch.form.Meta, conflict("spec.protocol", "Conflicted", "remove one of them", "%s defines %q already", first, ch.made.name))
 			continue
 		}
 		owner[ch.made.name] = ch.form.Key
@@ -86,6 +86,20 @@ func (p *protocol) attribute(name string) (full string, mutable bool, err error)
 		return "", false, err
 	}
 	return codec.RefName(p.schema.Properties, ref), p.schema.Mutable && p.schema.Properties[ref.Property].Mutable, nil
+}
+
+// mutableAdvice lists what can be changed.
+func (p *protocol) mutableAdvice() string {
+	var mutable []codec.Property
+	for _, prop := range p.schema.Properties {
+		if prop.Mutable {
+			mutable = append(mutable, prop)
+		}
+	}
+	if len(mutable) == 0 {
+		return "remove the mutation"
+	}
+	return "what can be changed is " + strings.Join(codec.PropertyNames(mutable), ", ")
 }
 
 // portProtocol reads the protocol out of tcp-metaprotocol-<protocol>[-suffix]

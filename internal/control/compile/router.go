@@ -35,7 +35,7 @@ func (c *compiler) router(f *routerForm) (routes, findings) {
 	out := routes{byPort: map[uint32][]ir.Route{}}
 	s := c.services[f.Spec.Hosts[0]]
 	if s == nil {
-		found.add(dependency, "spec.hosts[0]", "HostNotFound", "add a ServiceEntry with this host and a port named tcp-metaprotocol-<protocol>",
+		found.add(dependency, "spec.hosts[0]", reasonHostNotFound, "add a ServiceEntry with this host and a port named tcp-metaprotocol-<protocol>",
 			"no managed service has host %q", f.Spec.Hosts[0])
 		return out, found
 	}

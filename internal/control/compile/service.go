@@ -46,10 +46,16 @@ func (c *compiler) compileServices(objects []resource.Object[*networkingv1.Servi
 	}
 	slices.SortStableFunc(forms, func(a, b made) int { return a.form.Older(&b.form.Meta) })
 	for _, ch := range forms {
+		lost := 0
 		for i, s := range ch.made {
 			if first, taken := c.services[s.Host]; taken {
-				c.refuse(&ch.form.Meta, fmt.Sprintf("spec.hosts[%d]", i), "Conflicted", "remove the host from one of them",
-					"%s has host %s already", first.meta.Key, s.Host)
+				lost++
+				f := conflict(fmt.Sprintf("spec.hosts[%d]", i), "Conflicted", "remove the host from one of them", "%s has host %s already", first.meta.Key, s.Host)
+				if lost == len(ch.made) {
+					c.refuse(&ch.form.Meta, f)
+				} else {
+					c.report(&ch.form.Meta, findings{f})
+				}
 				continue
 			}
 			c.services[s.Host] = s

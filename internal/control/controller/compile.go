@@ -49,9 +49,29 @@ func CompileDir(dir string, o CompileOptions) (*Result, []diag.Diagnostic, error
 func build(u file.Update, o compile.Options) (*Result, error) {
 	r := compile.Compile(u.Snapshot, o)
 	r.Diagnostics = diag.Sort(slices.Concat(u.Diagnostics, r.Diagnostics))
+	r.Objects = withUnread(r.Objects, u.Diagnostics)
 	resources, err := xds.Shared(r.Mesh)
 	if err != nil {
 		return nil, fmt.Errorf("controller: %w", err)
 	}
 	return &Result{Snapshot: u.Snapshot, Result: r, Resources: resources}, nil
+}
+
+// withUnread completes the statuses with what only the source knows: why the
+// current form of an object is not valid within itself, also of objects that
+// have no other form.
+func withUnread(objects []compile.ObjectStatus, found []diag.Diagnostic) []compile.ObjectStatus {
+	for _, d := range found {
+		if d.Severity != diag.Error || d.Object.Name == "" {
+			continue
+		}
+		i, known := slices.BinarySearchFunc(objects, d.Object, func(s compile.ObjectStatus, o diag.Object) int { return s.Object.Compare(o) })
+		if !known {
+			objects = slices.Insert(objects, i, compile.ObjectStatus{Object: d.Object, InForce: compile.None})
+		}
+		if s := &objects[i]; !s.Accepted && (s.Reason == "" || s.Reason == compile.ReasonUnread) {
+			s.File, s.Reason, s.Message = d.File, d.Reason, d.Message
+		}
+	}
+	return objects
 }

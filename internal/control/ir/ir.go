@@ -183,9 +183,11 @@ type Hash struct {
 // Cluster is a set of endpoints of one service port.
 type Cluster struct {
 	// Name is outbound|port|subset|host, as Istio's.
-	Name           string        `json:"name"`
-	Discovery      Discovery     `json:"discovery"`
-	LoadBalancer   LoadBalancer  `json:"loadBalancer"`
+	Name         string       `json:"name"`
+	Discovery    Discovery    `json:"discovery"`
+	LoadBalancer LoadBalancer `json:"loadBalancer"`
+	// MinRing is the least number of points of a hash ring; 0: the proxy's.
+	MinRing        uint64        `json:"minRing,omitempty"`
 	ConnectTimeout time.Duration `json:"connectTimeout"`
 	// Endpoints by address and port.
 	Endpoints []Endpoint `json:"endpoints,omitempty"`

@@ -115,7 +115,7 @@ func (doc *Document) decode(file string) bool {
 	if err := yaml.Unmarshal([]byte(doc.Text), &root); err != nil {
 		line, message := yamlError(err, doc.Line)
 		doc.Diagnostics = []diag.Diagnostic{{File: file, Line: line, Severity: diag.Error, Reason: "BadYAML",
-			Message: message, Next: "mend the document; what it held before stays in force"}}
+			Message: message, Next: "mend it; within {} and [], what has brackets is quoted"}}
 		return true
 	}
 	if len(root.Content) == 0 || root.Content[0].Tag == "!!null" {

@@ -3,6 +3,7 @@ package decode
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -26,10 +27,14 @@ func decodeProto(d *decoder, n *yaml.Node, m proto.Message) any {
 		err = protojson.Unmarshal(data, m)
 	}
 	if err != nil {
-		d.problem("spec", "Invalid", "", "%s", strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: "))
+		d.problem("spec", "Invalid", "", "%s", protoError.ReplaceAllString(err.Error(), ""))
 	}
 	return m
 }
+
+// protoError is what protojson says before it comes to the point: it varies the
+// space after "proto:", and its line is that of JSON that nobody sees.
+var protoError = regexp.MustCompile(`^proto:[\s\x{00a0}]*(\(line \d+:\d+\): )?`)
 
 func (d *decoder) message(n *yaml.Node, md protoreflect.MessageDescriptor, path string) any {
 	if known, ok := d.wellKnown(n, md, path); ok {

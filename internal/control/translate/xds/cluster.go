@@ -14,6 +14,9 @@ import (
 // cluster as it is; names are resolved by the proxy, again when their TTL ends.
 func cluster(c *ir.Cluster) *clusterv3.Cluster {
 	out := &clusterv3.Cluster{Name: c.Name, ConnectTimeout: durationpb.New(c.ConnectTimeout), LbPolicy: lbPolicy(c.LoadBalancer)}
+	if c.MinRing > 0 {
+		out.LbConfig = &clusterv3.Cluster_RingHashLbConfig_{RingHashLbConfig: &clusterv3.Cluster_RingHashLbConfig{MinimumRingSize: wrapperspb.UInt64(c.MinRing)}}
+	}
 	if c.Discovery == ir.DNS {
 		out.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS}
 		out.RespectDnsTtl = true
