@@ -1,3 +1,8 @@
 package loop
 
-func newBackend(o Options) backend { return newEpoll(o) }
+func newBackend(o Options) backend {
+	if o.Portable {
+		return newPortable(o)
+	}
+	return newEpoll(o)
+}

@@ -68,3 +68,9 @@ func TestContractSmallBuffers(t *testing.T) {
 		return &harness{Sockets: drivertest.NewSockets(t), t: t, o: loop.Options{SendBuffer: 48 << 10}}
 	})
 }
+
+func TestContractPortable(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) drivertest.Harness {
+		return &harness{Sockets: drivertest.NewSockets(t), t: t, o: loop.Options{Portable: true}}
+	})
+}

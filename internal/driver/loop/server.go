@@ -24,6 +24,9 @@ type Options struct {
 	// Cluster answers engine.Driver.Cluster, for all loops at once; nil if
 	// the handler never asks.
 	Cluster func(name string) engine.Cluster
+	// Portable selects the driver that needs nothing but package net, also
+	// where there is a better one.
+	Portable bool
 	// SendBuffer is the size in bytes of the kernel's send buffer of each
 	// connection; 0 leaves it to the kernel, which is best.
 	SendBuffer int
