@@ -63,9 +63,10 @@ func New() *Protocol {
 // Traits says that servers of apache/thrift answer the requests of one
 // connection one after the other, so connections are not shared by default.
 // A user who knows that a service's servers work in parallel may say so: ids
-// can be rewritten (see CanPutID).
+// can be rewritten (see CanPutID). Go's library (0.25) sends one-way methods as
+// calls, so requests may stay without a reply.
 func (p *Protocol) Traits() codec.Traits {
-	return codec.Traits{Name: "thrift", Client: codec.InOrder, Server: codec.InOrder}
+	return codec.Traits{Name: "thrift", Client: codec.InOrder, Server: codec.InOrder, SilentRequests: true}
 }
 
 // Properties returns method, service, function and header[*].

@@ -1,0 +1,51 @@
+package codectest
+
+import (
+	"testing"
+
+	"github.com/aeraki-mesh/aeraki/codec"
+)
+
+// maxSeeds bounds the captured messages that a fuzzer starts from.
+const maxSeeds = 200
+
+// Fuzz is the body of a protocol's fuzz target. From the captured messages of
+// both sides it goes on to others, and checks for each that decoding ends,
+// does not panic or allocate by lengths from the wire, and comes to the same
+// whether the bytes arrive at once or in pieces.
+func Fuzz(f *testing.F, k Kit) {
+	f.Helper()
+	captures, err := LoadCaptures(k.Captures)
+	if err != nil {
+		f.Fatal(err)
+	}
+	seeds := newSuite(k, captures)
+	seeds.report = f.Errorf
+	if !seeds.prepare() {
+		return
+	}
+	for i, x := range seeds.frames {
+		if i < maxSeeds {
+			f.Add(x.b, uint16(i), uint8(i))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte, place uint16, piece uint8) {
+		if len(b) == 0 {
+			return
+		}
+		s := newSuite(k, nil)
+		s.report = t.Errorf
+		x := seeds.frames[int(place)%len(seeds.frames)] // the decoder's side and past
+		s.at("in the place of %s", x.name)
+		defer func() {
+			if p := recover(); p != nil && p != any(enough{}) {
+				panic(p)
+			}
+		}()
+		s.probe(x, b)
+		s.sameInPieces(x, b, 1+int(piece))
+		if s.p.Sniff(b) > codec.Yes {
+			t.Error("sniffing gives no verdict")
+		}
+	})
+}

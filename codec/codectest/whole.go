@@ -1,0 +1,147 @@
+package codectest
+
+import (
+	"bytes"
+	"errors"
+	"regexp"
+
+	"github.com/aeraki-mesh/aeraki/codec"
+	"github.com/aeraki-mesh/aeraki/wire"
+)
+
+type span = wire.Span
+
+// maxKeep is the most that Message.Keep may hold.
+const maxKeep = 256
+
+var protocolName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
+
+// checkDescription: traits and properties are as the contract says, and the
+// parts that they need are implemented.
+func (s *suite) checkDescription() {
+	t := s.p.Traits()
+	if !protocolName.MatchString(t.Name) {
+		s.failf("name %q is not lower-case letters and digits", t.Name)
+	}
+	renumberer, numbers := s.p.(codec.Renumberer)
+	if t.Parallel && !numbers {
+		s.failf("Parallel needs a Renumberer")
+	}
+	if numbers && (renumberer.Bits() < 31 || renumberer.Bits() > 64) {
+		s.failf("ids have %d bits", renumberer.Bits())
+	}
+	if _, ok := s.p.(codec.Heartbeater); t.HeartbeatInterval > 0 && !ok {
+		s.failf("HeartbeatInterval needs a Heartbeater")
+	}
+	if _, ok := s.p.(codec.Responder); s.first(codec.Request) != nil && !ok {
+		s.failf("a protocol with requests needs a Responder")
+	}
+	s.checkProperties()
+}
+
+func (s *suite) checkProperties() {
+	properties := s.p.Properties()
+	if len(properties) > 64 {
+		s.failf("%d properties", len(properties))
+	}
+	fallbacks, mutable := 0, false
+	names := map[string]bool{}
+	for _, p := range properties {
+		if p.Name == "" || names[p.Name] {
+			s.failf("property %q is named twice or not at all", p.Name)
+		}
+		names[p.Name] = true
+		if p.Doc == "" {
+			s.failf("property %q has no Doc", p.Name)
+		}
+		if p.Fallback {
+			fallbacks++
+			if !p.Keyed {
+				s.failf("property %q is a fallback without keys", p.Name)
+			}
+		}
+		mutable = mutable || p.Mutable
+	}
+	if fallbacks > 1 {
+		s.failf("%d fallback properties", fallbacks)
+	}
+	if _, ok := s.p.(codec.Mutator); mutable && !ok {
+		s.failf("mutable properties need a Mutator")
+	}
+}
+
+// first returns the first frame of a kind.
+func (s *suite) first(k codec.Kind) *frame {
+	for _, f := range s.frames {
+		if f.m.Kind == k {
+			return f
+		}
+	}
+	return nil
+}
+
+// checkWhole: a message is as long as it is, whatever follows it, and Head
+// covers what Get and Keep need.
+func (s *suite) checkWhole() {
+	for _, f := range s.frames {
+		s.at("%s: whole", f.name)
+		if f.m.Size != int64(len(f.b)) {
+			s.failf("%s: Size is %d of %d bytes", f.name, f.m.Size, len(f.b))
+		}
+		if f.m.Keep.End() > f.m.Head || f.m.Keep.Len > maxKeep {
+			s.failf("%s: Keep %v is over Head %d or %d bytes", f.name, f.m.Keep, f.m.Head, maxKeep)
+		}
+		for _, tail := range [][]byte{nil, {0}, bytes.Repeat([]byte{0xff}, 64), f.b} {
+			b := append(bytes.Clone(f.b), tail...)
+			d := s.ready(f)
+			var m codec.Message
+			if err := d.Next(b, s.all, s.memo(f), &m); err != nil {
+				s.failf("%s: with %d bytes behind it: %v", f.name, len(tail), err)
+				continue
+			}
+			if got := s.outcome(d, b[:m.Head:m.Head], &m, s.refs); got != f.out {
+				s.failf("%s: with %d bytes behind it, read from its head: %s", f.name, len(tail), differs(got, f.out))
+			}
+			if !bytes.Equal(b[:len(f.b)], f.b) {
+				s.failf("%s: decoding changed the message", f.name)
+			}
+		}
+	}
+}
+
+// checkWanted: what is wanted changes Head only, and what is wanted alone has
+// the value that it has among all.
+func (s *suite) checkWanted() {
+	for _, f := range s.frames {
+		s.wanted(f, nil)
+		s.wanted(f, codec.NewWant())
+		for _, r := range s.refs {
+			s.wanted(f, codec.NewWant(r))
+		}
+	}
+}
+
+func (s *suite) wanted(f *frame, w *codec.Want) {
+	s.at("%s: wanting %v", f.name, w.Refs())
+	d := s.ready(f)
+	var m codec.Message
+	if err := d.Next(f.b, w, s.memo(f), &m); err != nil {
+		s.failf("%s: wanting %v: %v", f.name, w.Refs(), err)
+		return
+	}
+	got := s.outcome(d, f.b[:m.Head:m.Head], &m, w.Refs())
+	full := s.ready(f)
+	var again codec.Message
+	if err := full.Next(f.b, s.all, s.memo(f), &again); err != nil {
+		s.failf("%s: decoded once, then: %v", f.name, err)
+		return
+	}
+	want := s.outcome(full, f.b, &again, w.Refs())
+	want.m.Head = got.m.Head
+	if got != want {
+		s.failf("%s: wanting %v: %s", f.name, w.Refs(), differs(got, want))
+	}
+}
+
+// isMore reports whether err asks for more bytes.
+func isMore(err error) bool { return errors.Is(err, codec.ErrMore) }
