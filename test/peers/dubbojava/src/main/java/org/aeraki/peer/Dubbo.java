@@ -78,6 +78,7 @@ final class Dubbo {
         // it only where the method has a parameter of the common form, too.
         p.put("listen.1.callback", "true");
         p.put("listen.retries", "0");
+        p.put("callbacks", "1000");
         p.put("payload", Integer.toString(MAX_PAYLOAD));
         if (!f.text("serialization").isEmpty()) {
             p.put("serialization", f.text("serialization"));

@@ -5,6 +5,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import org.aeraki.samples.HelloService;
 import org.apache.dubbo.config.ProtocolConfig;
@@ -24,6 +25,7 @@ final class Server {
                 .text("drain", "10s", "at a stop, wait at most this long for consumers to leave")
                 .text("count-file", "", "keep the counts in this file too")
                 .text("register", "", "HOST:PORT to register instead of the own address")
+                .text("payload", Integer.toString(Dubbo.MAX_PAYLOAD), "bytes that a request may have")
                 .text("threads", "200", "requests worked on at once; more are refused")
                 .parse(args);
     }
@@ -88,12 +90,14 @@ final class Server {
         p.setHost(Dubbo.numeric(host));
         p.setThreadpool("fixed");
         p.setThreads((int) flags.number("threads"));
-        p.setPayload(Dubbo.MAX_PAYLOAD);
+        p.setPayload((int) flags.number("payload"));
         p.setHeartbeat((int) flags.duration("heartbeat").toMillis());
         if (!flags.text("serialization").isEmpty()) {
             p.setSerialization(flags.text("serialization"));
         }
-        p.setParameters(Dubbo.parameters(flags));
+        Map<String, String> parameters = Dubbo.parameters(flags);
+        parameters.put("payload", flags.text("payload"));
+        p.setParameters(parameters);
         return p;
     }
 
@@ -101,7 +105,6 @@ final class Server {
         ServiceConfig<HelloService> s = new ServiceConfig<>();
         s.setInterface(HelloService.class);
         s.setRef(hello);
-        s.setCallbacks(1000);
         if (!flags.text("group").isEmpty()) {
             s.setGroup(flags.text("group"));
         }
