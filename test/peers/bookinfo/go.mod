@@ -1,0 +1,3 @@
+module github.com/aeraki-mesh/aeraki/test/peers/bookinfo
+
+go 1.26
