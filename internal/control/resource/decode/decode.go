@@ -151,15 +151,13 @@ func (doc *Document) object(d *decoder, file string) {
 	if env.Namespace == "" {
 		env.Namespace = DefaultNamespace
 	}
-	doc.Key = resource.Key{Kind: resource.Kind(env.Kind), Namespace: env.Namespace, Name: env.Name}
 	all := kinds()
 	i := slices.IndexFunc(all, func(k kind) bool { return string(k.kind) == env.Kind })
 	if i < 0 || !sameGroup(all[i].versions, env.APIVersion) {
-		doc.Foreign = true
-		d.problems = []problem{{severity: diag.Warning, line: d.lineOf("kind"), field: "kind", reason: "UnknownKind",
-			message: fmt.Sprintf("%s of %s is not read by this version", env.Kind, env.APIVersion), next: "the object has no effect here"}}
+		doc.notOurs(d, &env, i >= 0)
 		return
 	}
+	doc.Key = resource.Key{Kind: resource.Kind(env.Kind), Namespace: env.Namespace, Name: env.Name}
 	checkNames(d, &env)
 	if !slices.Contains(all[i].versions, env.APIVersion) {
 		d.problem("apiVersion", "UnknownVersion", "use "+strings.Join(all[i].versions, " or "), "%s has no version %q", env.Kind, env.APIVersion)
@@ -169,6 +167,26 @@ func (doc *Document) object(d *decoder, file string) {
 		Key: doc.Key, Labels: env.Labels, Annotations: env.Annotations, Created: env.CreationTimestamp.Time,
 		File: file, Line: d.lineOf("metadata"), Hash: hash(doc.Text), Lines: lines{text: doc.Text, offset: doc.Line - 1},
 	}}
+}
+
+// notOurs tells a misspelled kind or group, which may well be an object that was
+// there before, from kinds that are other people's.
+func (doc *Document) notOurs(d *decoder, env *envelope, knownKind bool) {
+	group, _, _ := strings.Cut(env.APIVersion, "/")
+	ownGroup := strings.HasPrefix(metarouterv1.GroupVersion, group+"/") || group == "networking.istio.io" && !slices.Contains(otherIstioKinds(), env.Kind)
+	d.problems = nil
+	if knownKind || ownGroup {
+		d.problem("kind", "UnknownKind", "check apiVersion and kind", "there is no %s in %s", env.Kind, env.APIVersion)
+		return
+	}
+	doc.Foreign = true
+	d.problems = []problem{{severity: diag.Warning, line: d.lineOf("kind"), field: "kind", reason: "NotRead",
+		message: fmt.Sprintf("%s of %s is not read by this version", env.Kind, env.APIVersion), next: "the object has no effect here"}}
+}
+
+// otherIstioKinds are those of networking.istio.io that are not read.
+func otherIstioKinds() []string {
+	return []string{"EnvoyFilter", "Gateway", "ProxyConfig", "Sidecar", "VirtualService", "WorkloadGroup"}
 }
 
 func sameGroup(versions []string, apiVersion string) bool {
