@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -49,4 +50,20 @@ func (o *folder) compile(cmd *cobra.Command, builtin []codec.Protocol) (*control
 	}
 	o.options.Schemas = explain.Schemas(builtin)
 	return controller.CompileDir(o.dir, o.options)
+}
+
+// tellFolder writes a line to stderr if the folder has errors: what is shown
+// is then not all that the user wrote.
+func tellFolder(w io.Writer, found []diag.Diagnostic) error {
+	errorCount := 0
+	for _, d := range found {
+		if d.Severity == diag.Error {
+			errorCount++
+		}
+	}
+	if errorCount == 0 {
+		return nil
+	}
+	fmt.Fprintf(w, "aeraki: the folder has errors (%d), so this is not all that it says; aeraki analyze tells them\n", errorCount)
+	return errFindings
 }

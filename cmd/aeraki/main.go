@@ -85,6 +85,9 @@ func newRoot(builtin []codec.Protocol) *cobra.Command {
 	root.AddCommand(
 		controllerCommand(builtin),
 		compileCommand(builtin),
+		analyzeCommand(builtin),
+		explainCommand(builtin),
+		proxyStatusCommand(),
 		versionCommand(),
 	)
 	return root

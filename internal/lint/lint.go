@@ -1,0 +1,54 @@
+// Package lint finds what is valid in a folder but hardly meant: slips that
+// the control plane accepts because they break nothing. What is wrong is
+// compile's to say; lint repeats that, with better advice where it knows some.
+package lint
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/aeraki-mesh/aeraki/internal/control/compile"
+	"github.com/aeraki-mesh/aeraki/internal/control/controller"
+	"github.com/aeraki-mesh/aeraki/internal/control/resource"
+	"github.com/aeraki-mesh/aeraki/internal/diag"
+)
+
+// Findings returns the diagnostics of the result and the findings, sorted. A
+// slip that changes what traffic does is a warning, what is only good to know
+// is an Info. Protocols are the names of the built-in ones.
+func Findings(r *controller.Result, protocols []string) []diag.Diagnostic {
+	l := &linter{r: r, protocols: knownProtocols(r, protocols)}
+	l.ports()
+	l.routes()
+	l.subsets()
+	return diag.Sort(append(advise(r), l.found...))
+}
+
+// linter collects the findings of one result.
+type linter struct {
+	r *controller.Result
+	// protocols that port names may have, sorted.
+	protocols []string
+	found     []diag.Diagnostic
+}
+
+// finding is what all of a linter's methods add.
+type finding struct {
+	severity            diag.Severity
+	field, reason, next string
+}
+
+func (l *linter) add(m *resource.Meta, f finding, format string, args ...any) {
+	l.found = append(l.found, diag.Diagnostic{Object: m.Key.Diag(), File: m.File, Line: m.At(f.field), Field: f.field,
+		Reason: f.reason, Message: fmt.Sprintf(format, args...), Next: f.next, Severity: f.severity})
+}
+
+// current is the form that the user wrote, nil if it is not in force: lint
+// speaks of nothing that is refused anyway.
+func current[T any](l *linter, o resource.Object[T]) *resource.Form[T] {
+	i := slices.IndexFunc(l.r.Objects, func(s compile.ObjectStatus) bool { return s.Object == o.Key.Diag() })
+	if i < 0 || l.r.Objects[i].InForce != compile.Current {
+		return nil
+	}
+	return o.Current
+}
