@@ -15,12 +15,12 @@ import (
 
 // echo answers what it reads, at the end of the iteration.
 type echo struct {
-	d     engine.Driver
-	bufs  [1][]byte
-	conns int
+	d                 engine.Driver
+	bufs              [1][]byte
+	conns, iterations int
 }
 
-func (e *echo) Wake(time.Duration)                         {}
+func (e *echo) Wake(time.Duration)                         { e.iterations++ }
 func (e *echo) Opened(c engine.ConnID, in engine.ConnInfo) { e.conns++ }
 func (e *echo) Readable(c engine.ConnID, b []byte) int {
 	e.bufs[0] = b

@@ -60,7 +60,7 @@ func (l *link) room(p *pipe) int {
 		return 1 << 30
 	}
 	if l.peer.paused {
-		return l.n.o.Buffer - len(l.peer.arrived)
+		return max(l.n.o.Buffer-len(l.peer.arrived), 0)
 	}
 	return max(l.n.o.Buffer-len(l.peer.arrived), 1) // who consumes late gets more
 }
