@@ -181,6 +181,33 @@ func TestSplitsAskForWhatTheyNeed(t *testing.T) {
 	}
 }
 
+// What a body says is known however its bytes arrive, without a second look at
+// the header.
+func TestSplitsChangeNothing(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"read-only": frame(0xa2, 0, 1, []byte{1, 'R'}),
+		"heartbeat": frame(events|2, 0, 1, []byte{'N'}),
+		"answer":    frame(0x22, 20, 1, []byte{1, 'R'}),
+		"reply":     frame(2, 20, 1, []byte{0x90, 'N'}),
+		"error":     frame(2, 70, 1, []byte{1, 'x'}),
+		"fastjson2": frame(23, 20, 1, []byte("\x00\x00\x00\x02\xbd\x02")),
+		"callback":  frame(twoWay|2, 0, 1, call(t, "", nil, nil)),
+	} {
+		whole := decode(t, decoderOf(codec.FromServer), b)
+		for at := 1; at < len(b); at++ {
+			d, m := decoderOf(codec.FromServer), new(codec.Message)
+			if err := d.Next(b[:at], everything(t), nil, m); err == nil {
+				break
+			}
+			rest := append([]byte(nil), b...)
+			clear(rest[:m.Scan])
+			if err := d.Next(rest, everything(t), nil, m); err != nil || *m != *whole {
+				t.Errorf("%s, split at %d: %v, %+v instead of %+v", name, at, err, m, whole)
+			}
+		}
+	}
+}
+
 func TestRepliesAreReadNoFurtherThanWanted(t *testing.T) {
 	body := hessianBody(t, int32(4), "a value", map[any]any{"region": "west"})
 	b := frame(2, 20, 1, append(body, 'N')) // dubbo-go ends replies with a null

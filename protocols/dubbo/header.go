@@ -49,6 +49,9 @@ func (d *decoder) header(b []byte, m *codec.Message) error {
 	if m.Kind == codec.Reply && b[statusOffset] != statusOK {
 		m.Status = codec.ProtocolError
 	}
+	if flags&flagEvent != 0 && flags&flagRequest != 0 {
+		m.Notes[noteFlags].Off |= flagTelling
+	}
 	return nil
 }
 

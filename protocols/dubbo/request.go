@@ -22,6 +22,7 @@ const (
 const (
 	flagMalformed = 1 << iota
 	flagGeneric   // a call of $invoke or $invokeAsync
+	flagTelling   // an event that is no answer to one
 	flagObjects   // attachments have Hessian objects: class definitions before them matter
 	encodingShift = 8
 	encodingBits  = 3
@@ -166,7 +167,7 @@ func takesAttachments(version []byte) bool {
 
 // event tells READONLY from a heartbeat.
 func (d *decoder) event(b []byte, m *codec.Message) {
-	if b[flagsOffset]&flagRequest == 0 {
+	if m.Notes[noteFlags].Off&flagTelling == 0 {
 		return
 	}
 	body := b[headerLen:]
