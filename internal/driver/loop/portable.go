@@ -13,10 +13,10 @@ import (
 
 // portable is the backend for systems without epoll: two goroutines per
 // connection do blocking I/O, and hand what happens to the loop's goroutine.
-// It costs more than epoll, and differs in two points that the contract
-// allows: Write copies into a buffer of writeBuffer bytes, and a connection
-// whose reading is off notices a reset only until the one chunk that it reads
-// ahead has come.
+// It costs more than epoll, and is weaker in three points: Write copies into a
+// buffer of writeBuffer bytes; a connection whose reading is off notices a
+// reset only until the one chunk that it reads ahead has come; and a Clean
+// close has lingerTime to deliver what is left in that buffer.
 type portable struct {
 	o        Options
 	clock    monotonic

@@ -25,8 +25,9 @@ type socket struct {
 	ending   func() // the end that was read, behind a pause
 	accepted bool
 
-	more chan struct{} // the reader may read the next chunk
-	gone chan struct{} // closed when nothing is to be read any more
+	more    chan struct{} // the reader may read the next chunk
+	gone    chan struct{} // closed when nothing is to be read any more
+	written chan struct{} // closed when the writer has ended
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -50,6 +51,7 @@ func (l *portableLoop) newSocket() *socket {
 	s := &socket{
 		l: l, id: engine.MakeConnID(i, l.gens[i]), cancel: func() {},
 		more: make(chan struct{}, 1), gone: make(chan struct{}),
+		written: make(chan struct{}),
 	}
 	s.changed = sync.NewCond(&s.mu)
 	l.slots[i] = s
@@ -197,6 +199,7 @@ func (s *socket) abort() {
 
 // write writes what Write took.
 func (s *socket) write() {
+	defer close(s.written)
 	var b []byte
 	for {
 		s.mu.Lock()
@@ -234,20 +237,17 @@ func (s *socket) write() {
 }
 
 // linger ends the connection in order: what was written goes out, what comes
-// is discarded until the peer ends too or the time is over.
+// is discarded until the peer ends too; both within lingerTime.
 func (s *socket) linger() {
 	s.mu.Lock()
 	s.finish = true
 	s.changed.Signal()
 	s.mu.Unlock()
-	_ = s.c.SetReadDeadline(time.Now().Add(lingerTime))
+	_ = s.c.SetDeadline(time.Now().Add(lingerTime))
+	close(s.gone)
 	s.l.sockets.Go(func() {
-		defer s.c.Close()
-		close(s.gone)
 		_, _ = io.CopyN(io.Discard, s.c, lingerBytes)
-		s.mu.Lock()
-		s.failed = true
-		s.changed.Signal()
-		s.mu.Unlock()
+		<-s.written // what the peer ended first must not cut ours
+		s.c.Close()
 	})
 }
