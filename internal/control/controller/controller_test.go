@@ -88,7 +88,7 @@ func start(t *testing.T, o Options) (ads, status net.Addr, stop func()) {
 		return a.ads, a.status, stop
 	case err := <-ended:
 		t.Fatalf("the controller did not start: %v", err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the controller is not ready")
 	}
 	return nil, nil, nil

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aeraki-mesh/aeraki/internal/control/resource"
 	"github.com/aeraki-mesh/aeraki/internal/control/resource/decode"
@@ -21,7 +22,11 @@ const maxFile = 8 << 20
 // parsed is a file as it was read.
 type parsed struct {
 	hash string
-	docs []decode.Document
+	// info is what the file was then, settled whether a later change would
+	// show in it: time stamps are coarse.
+	info    fs.FileInfo
+	settled bool
+	docs    []decode.Document
 	// broken: an object that is not in docs may still be in the file.
 	broken bool
 	// problem is why it could not be read.
@@ -68,8 +73,9 @@ type reading struct {
 	diagnostics []diag.Diagnostic
 }
 
-// read returns the folder's content and a hash of it.
-func (s *Source) read() (Update, string) {
+// read returns the folder's content and a hash of it. Files that look as they
+// did are not read again, unless all is asked for.
+func (s *Source) read(all bool) (Update, string) {
 	r := reading{current: map[resource.Key]*resource.Item{}, named: map[resource.Key]bool{}, files: map[string]parsed{}, texts: map[resource.Key]form{}}
 	r.diagnostics = append(r.diagnostics, s.problem...)
 	_, files, err := list(s.o.Dir)
@@ -79,7 +85,7 @@ func (s *Source) read() (Update, string) {
 	}
 	sum := sha256.New()
 	for _, path := range files {
-		p := s.parse(path)
+		p := s.parse(path, all)
 		fmt.Fprintf(sum, "%s\x00%s\x00", path, p.hash)
 		r.file(s.relative(path), p)
 	}
@@ -101,19 +107,37 @@ func (s *Source) relative(path string) string {
 	return rel
 }
 
+// coarse is longer than any file system's time stamps are.
+const coarse = 2 * time.Second
+
 // parse reads a file; what has not changed is not decoded again.
-func (s *Source) parse(path string) parsed {
-	data, err := readFile(path)
+func (s *Source) parse(path string, all bool) parsed {
+	have, cached := s.cache[path]
+	info, err := os.Stat(path)
+	if !all && err == nil && cached && have.settled && os.SameFile(info, have.info) && info.Size() == have.info.Size() && info.ModTime().Equal(have.info.ModTime()) {
+		return have
+	}
+	var data []byte
+	if err == nil {
+		data, err = readFile(path, info)
+	}
 	if err != nil {
 		return parsed{hash: "!" + err.Error(), broken: true, problem: &diag.Diagnostic{File: path, Severity: diag.Error, Reason: "FileUnreadable",
 			Message: err.Error(), Next: "make it readable; what it held before stays in force"}}
 	}
 	sum := sha256.Sum256(data)
 	h := hex.EncodeToString(sum[:])
-	if have, ok := s.cache[path]; ok && have.hash == h {
-		return have
+	p := have
+	if !cached || have.hash != h {
+		p = decoded(path, h, data)
 	}
-	p := parsed{hash: h, docs: decode.File(path, data, 1)}
+	p.info, p.settled = info, time.Since(info.ModTime()) > coarse
+	s.cache[path] = p
+	return p
+}
+
+func decoded(path, hash string, data []byte) parsed {
+	p := parsed{hash: hash, docs: decode.File(path, data, 1)}
 	if len(strings.TrimSpace(string(data))) == 0 {
 		// Editors that write in place truncate first.
 		p.broken = true
@@ -121,17 +145,12 @@ func (s *Source) parse(path string) parsed {
 			Next: "remove the file to take its objects away; they stay in force"}
 	}
 	for _, d := range p.docs {
-		p.broken = p.broken || d.Key.Name == ""
+		p.broken = p.broken || d.Key.Name == "" && !d.Foreign
 	}
-	s.cache[path] = p
 	return p
 }
 
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
+func readFile(path string, info fs.FileInfo) ([]byte, error) {
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
 		return nil, fmt.Errorf("%s: not a regular file of at most %d bytes", path, maxFile)
 	}
@@ -182,7 +201,7 @@ func itemFile(d decode.Document) string {
 
 // retire drops the last good forms of objects that were taken away.
 func (s *Source) retire(r *reading) {
-	if len(r.named) == 0 && len(s.state.forms) > 1 && !s.o.AllowEmpty {
+	if len(r.named) == 0 && len(s.state.forms) > 1 && !r.broken() && !s.o.AllowEmpty {
 		r.add(diag.Diagnostic{File: s.o.Dir, Severity: diag.Error, Reason: "FolderEmptied",
 			Message: fmt.Sprintf("the folder has no object any more, where %d were accepted", len(s.state.forms)),
 			Next:    "they stay in force; if they are to go, start once with --allow-empty"})
@@ -197,6 +216,16 @@ func (s *Source) retire(r *reading) {
 		}
 		s.state.retired(key)
 	}
+}
+
+// broken reports whether any file may hold objects that were not read.
+func (r *reading) broken() bool {
+	for _, p := range r.files {
+		if p.broken {
+			return true
+		}
+	}
+	return false
 }
 
 // tellLastGood adds to errors what stays in force.

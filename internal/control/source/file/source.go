@@ -103,7 +103,7 @@ func (s *Source) Run(ctx context.Context, handle Handler) error {
 	defer w.Close()
 	// Watches come before the reading: what changes in between is seen again.
 	s.watch(w)
-	s.step(handle)
+	s.step(true, handle)
 	root := time.NewTicker(500 * time.Millisecond)
 	defer root.Stop()
 	relist := time.NewTicker(s.o.Relist)
@@ -128,31 +128,31 @@ func (s *Source) Run(ctx context.Context, handle Handler) error {
 			}
 		case <-relist.C:
 			s.watch(w)
-			s.step(handle)
+			s.step(true, handle)
 		case <-settle.timer.C:
 			settle.done()
 			s.watch(w)
-			s.step(handle)
+			s.step(false, handle)
 		}
 	}
 }
 
-// step reads, and handles what it read if it is not what was handled last.
-func (s *Source) step(handle Handler) {
-	u, content := s.read()
+// step reads the folder, every file of it if all is set, and handles what it read if it is not what was handled last.
+func (s *Source) step(all bool, handle Handler) {
+	u, content := s.read(all)
 	if content == s.last {
 		return
 	}
 	s.last = content
 	accepted := handle(u)
-	if err := s.accept(accepted); err != nil {
+	if err := s.state.accept(accepted); err != nil {
 		s.o.Log.Error("last good forms would not survive a restart", "state", s.o.State, "error", err)
 	}
 }
 
 // Read reads the folder once, without watching it, and remembers nothing.
 func (s *Source) Read() Update {
-	u, _ := s.read()
+	u, _ := s.read(true)
 	return u
 }
 

@@ -68,7 +68,7 @@ func (f *folder) restart(o Options) {
 
 func (f *folder) step() {
 	f.t.Helper()
-	f.s.step(func(u Update) map[resource.Key]string {
+	f.s.step(false, func(u Update) map[resource.Key]string {
 		f.u = u
 		f.n++
 		return acceptAll(u)
@@ -221,6 +221,27 @@ func TestARemovedObjectIsRemovedForGood(t *testing.T) {
 	f.want("a=a.demo", "UnknownField")
 }
 
+func TestOneBrokenFileIsNoEmptyFolder(t *testing.T) {
+	f := newFolder(t)
+	put(t, f.dir, "a.yaml", router("a", "a.demo")+"---\n"+router("b", "b.demo"))
+	f.step()
+	put(t, f.dir, "a.yaml", "{")
+	f.step()
+	f.want("a~a.demo b~b.demo", "BadYAML")
+}
+
+func TestOtherPeoplesObjectsKeepNothing(t *testing.T) {
+	f := newFolder(t)
+	deployment := "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 1}\n"
+	put(t, f.dir, "a.yaml", router("a", "a.demo")+deployment)
+	put(t, f.dir, "b.yaml", router("b", "b.demo"))
+	f.step()
+	f.want("a=a.demo b=b.demo", "NotRead")
+	put(t, f.dir, "a.yaml", deployment)
+	f.step()
+	f.want("b=b.demo", "NotRead")
+}
+
 func TestRemovedWhileNobodyLooked(t *testing.T) {
 	f := newFolder(t)
 	put(t, f.dir, "a.yaml", router("a", "a.demo"))
@@ -284,10 +305,17 @@ func TestStateThatIsDamagedIsTold(t *testing.T) {
 	f := newFolder(t)
 	put(t, f.dir, "a.yaml", router("a", "a.demo"))
 	f.step()
-	put(t, DefaultState(f.dir), "metarouter_default_b.yaml", "nonsense")
+	text, err := os.ReadFile(filepath.Join(DefaultState(f.dir), stateFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, DefaultState(f.dir), stateFile, separator+"nonsense\n"+string(text))
 	f.restart(Options{})
 	f.step()
 	f.want("a=a.demo", "LastGoodUnreadable")
+	put(t, f.dir, "a.yaml", "{")
+	f.step()
+	f.want("a~a.demo", "LastGoodUnreadable", "BadYAML")
 }
 
 func TestAnUnwritableStateDoesNotStopTraffic(t *testing.T) {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/aeraki-mesh/aeraki/internal/control/resource"
@@ -15,16 +17,23 @@ import (
 	"github.com/aeraki-mesh/aeraki/internal/diag"
 )
 
-// state is the folder of last good forms: one file for each object, its text
-// as the user wrote it below a line that says where it came from. People may
-// read it; nobody needs to.
+// stateFile holds all last good forms: documents as the user wrote them, each
+// below a line that says where it came from. One file, because a change of
+// thousands of objects would otherwise be thousands of files; people may read
+// it, nobody needs to.
+const stateFile = "last-good.yaml"
+
+// state is the last good forms and the folder that keeps them.
 type state struct {
 	dir   string
 	forms map[resource.Key]form
 	// texts are the forms that were read last, which may be accepted.
 	texts map[resource.Key]form
-	// gone are objects whose files are to be removed.
-	gone map[resource.Key]bool
+	// unread are documents that this version does not understand; they are
+	// kept for the one that wrote them.
+	unread []string
+	// stale: the file is behind forms.
+	stale bool
 }
 
 // form is an object's text and its origin: a path within the folder, a line.
@@ -35,38 +44,42 @@ type form struct {
 	item *resource.Item
 }
 
-// origin is the first line of a state file, after "# aeraki last good: ".
+// origin is what follows originPrefix in the line above each document.
 type origin struct {
 	File string `json:"file"`
 	Path string `json:"path"` // as diagnostics show it
 	Line int    `json:"line"`
 }
 
-const originPrefix = "# aeraki last good: "
+const (
+	originPrefix = "# aeraki last good: "
+	separator    = "---\n" + originPrefix
+)
 
 func newState(dir string) *state {
-	return &state{dir: dir, forms: map[resource.Key]form{}, gone: map[resource.Key]bool{}}
+	return &state{dir: dir, forms: map[resource.Key]form{}}
 }
 
-// openState reads what is there. A form that this version cannot read any more
-// is told of and left alone.
+// openState reads what is there. A form that this version cannot read is told
+// of and kept.
 func openState(dir string) (*state, []diag.Diagnostic) {
 	s := newState(dir)
-	entries, err := os.ReadDir(dir)
+	path := filepath.Join(dir, stateFile)
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
 	if err != nil {
-		return s, []diag.Diagnostic{stateProblem(dir, err)}
+		return s, []diag.Diagnostic{stateProblem(path, err)}
 	}
 	var problems []diag.Diagnostic
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".yaml") {
-			continue
+	for i, doc := range strings.Split(string(data), separator) {
+		if i == 0 && strings.TrimSpace(doc) == "" {
+			continue // before the first
 		}
-		path := filepath.Join(dir, e.Name())
-		if err := s.load(path); err != nil {
-			problems = append(problems, stateProblem(path, err))
+		if err := s.load(doc); err != nil {
+			problems = append(problems, stateProblem(path, fmt.Errorf("document %d: %w", i, err)))
+			s.unread = append(s.unread, doc)
 		}
 	}
 	return s, problems
@@ -77,23 +90,17 @@ func stateProblem(path string, err error) diag.Diagnostic {
 		Next: "it counts only while the object in the folder is not valid; remove it when that is mended"}
 }
 
-func (s *state) load(path string) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	first, text, _ := bytes.Cut(data, []byte("\n"))
+func (s *state) load(doc string) error {
+	header, text, _ := strings.Cut(doc, "\n")
 	var from origin
-	if header, ok := bytes.CutPrefix(first, []byte(originPrefix)); !ok {
-		return fmt.Errorf("the first line does not begin with %q", originPrefix)
-	} else if err := json.Unmarshal(header, &from); err != nil {
-		return fmt.Errorf("the first line: %w", err)
+	if err := json.Unmarshal([]byte(header), &from); err != nil {
+		return fmt.Errorf("its origin: %w", err)
 	}
-	docs := decode.File(from.Path, text, from.Line)
+	docs := decode.File(from.Path, []byte(text), from.Line)
 	if len(docs) != 1 || docs[0].Item == nil {
-		return errors.New("it does not hold one valid object")
+		return errors.New("it is not one valid object")
 	}
-	s.forms[docs[0].Key] = form{file: from.File, line: from.Line, text: string(text), item: docs[0].Item}
+	s.forms[docs[0].Key] = form{file: from.File, line: from.Line, text: text, item: docs[0].Item}
 	return nil
 }
 
@@ -107,60 +114,70 @@ func (s *state) items() map[resource.Key]*resource.Item {
 
 func (s *state) retired(k resource.Key) {
 	delete(s.forms, k)
-	s.gone[k] = true
-}
-
-func (s *state) path(k resource.Key) string {
-	return filepath.Join(s.dir, strings.ToLower(string(k.Kind))+"_"+k.Namespace+"_"+k.Name+".yaml")
+	s.stale = true
 }
 
 // accept keeps the forms that are in force as last good ones.
-func (s *Source) accept(accepted map[resource.Key]string) error {
-	var problems []error
-	for key := range s.state.gone {
-		if err := os.Remove(s.state.path(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			problems = append(problems, err)
-		}
-		delete(s.state.gone, key)
-	}
+func (s *state) accept(accepted map[resource.Key]string) error {
 	for key, hash := range accepted {
-		f, read := s.state.texts[key]
+		f, read := s.texts[key]
 		if !read || f.item.Hash != hash {
 			continue
 		}
-		have, kept := s.state.forms[key]
-		s.state.forms[key] = f
-		if kept && have.item.Hash == hash && have.file == f.file {
-			continue
-		}
-		if err := s.save(key, f); err != nil {
-			problems = append(problems, err)
-		}
+		have, kept := s.forms[key]
+		s.stale = s.stale || !kept || have.item.Hash != hash || have.file != f.file
+		s.forms[key] = f
 	}
-	return errors.Join(problems...)
+	if !s.stale {
+		return nil
+	}
+	if err := s.save(); err != nil {
+		return err
+	}
+	s.stale = false
+	return nil
 }
 
-// save writes beside and renames, so that a reader sees the old form or the
-// new one. It does not wait for the disk: an object whose form is lost in a
-// power failure is read from its folder again.
-func (s *Source) save(k resource.Key, f form) error {
-	header, err := json.Marshal(origin{File: f.file, Path: f.item.File, Line: f.line})
+// save writes beside and renames, so that a reader sees the old forms or the
+// new ones. It does not wait for the disk: a form that is lost in a power
+// failure is read from its folder again.
+func (s *state) save() error {
+	text, err := s.text()
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.o.State, 0o750); err != nil {
+	if err := os.MkdirAll(s.dir, 0o750); err != nil {
 		return err
 	}
-	t, err := os.CreateTemp(s.o.State, "writing-*")
+	t, err := os.CreateTemp(s.dir, "writing-*")
 	if err != nil {
 		return err
 	}
-	_, err = t.WriteString(originPrefix + string(header) + "\n" + f.text)
+	_, err = t.Write(text)
 	if err = errors.Join(err, t.Close()); err == nil {
-		err = os.Rename(t.Name(), s.state.path(k))
+		err = os.Rename(t.Name(), filepath.Join(s.dir, stateFile))
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(t.Name()))
 	}
 	return nil
+}
+
+func (s *state) text() ([]byte, error) {
+	var b bytes.Buffer
+	for _, k := range slices.SortedFunc(maps.Keys(s.forms), resource.Key.Compare) {
+		f := s.forms[k]
+		header, err := json.Marshal(origin{File: f.file, Path: f.item.File, Line: f.line})
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "%s%s\n%s", separator, header, f.text)
+		if !strings.HasSuffix(f.text, "\n") {
+			b.WriteByte('\n')
+		}
+	}
+	for _, doc := range s.unread {
+		b.WriteString(separator + doc)
+	}
+	return b.Bytes(), nil
 }
