@@ -100,7 +100,7 @@ func hessian2(p peer) group {
 	}
 	for _, c := range []peer{golang, p} {
 		add(c, "generic", "$invoke", "-generic", "-method", "sayHello,greet,slow,pojo,fail", "-n", "5")
-		add(c, "oneway", "one-way, then a call", "-oneway", "-method", "sayHello,notify", "-n", "2")
+		add(c, "oneway", "one-way", "-oneway", "-method", "sayHello,notify", "-n", "2")
 		add(c, "long", "a string of several chunks", "-method", "notify", "-payload", longString)
 		if p == golang {
 			break
@@ -152,7 +152,7 @@ func fastjson2(p peer) group {
 	}
 	add(p, "generic", "$invoke", "-generic", "-method", "sayHello,greet,slow,pojo,fail", "-n", "5")
 	add(p, "generic-async", "$invokeAsync", "-generic", "-async", "-method", "sayHello,greet,fail", "-n", "3")
-	add(p, "oneway", "one-way, then a call", "-oneway", "-method", "sayHello,notify", "-n", "2")
+	add(p, "oneway", "one-way", "-oneway", "-method", "sayHello,notify", "-n", "2")
 	add(p, "callback", "an argument that the provider calls back", "-method", "listen", "-n", "2")
 	add(p, "long", "a long string", "-method", "notify", "-payload", longString)
 	add(p, "heartbeat", "heartbeats on an idle connection", "-linger", "3500ms", "-heartbeat", "1s")
