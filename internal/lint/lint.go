@@ -13,8 +13,8 @@ import (
 	"github.com/aeraki-mesh/aeraki/internal/diag"
 )
 
-// Findings returns the diagnostics of the result and the findings, sorted. A
-// slip that changes what traffic does is a warning, what is only good to know
+// Findings returns the diagnostics of the result and the findings, sorted. What
+// keeps an object out of force is an error, a slip that changes what traffic does is a warning, what is only good to know
 // is an Info. Protocols are the names of the built-in ones.
 func Findings(r *controller.Result, protocols []string) []diag.Diagnostic {
 	l := &linter{r: r, protocols: knownProtocols(r, protocols)}

@@ -33,7 +33,7 @@ func (l *linter) ports() {
 				continue
 			}
 			l.add(&f.Meta, finding{diag.Warning, fmt.Sprintf("spec.ports[%d].name", i), "MisnamedPort", "write " + meant},
-				"port %q is plain TCP, as its name is not of the form tcp-metaprotocol-<protocol>", p.Name)
+				"port %q is plain TCP: its name names no known protocol as tcp-metaprotocol-<protocol> does", p.Name)
 		}
 	}
 }

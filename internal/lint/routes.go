@@ -76,7 +76,7 @@ func (l *linter) regexes(f *routerForm, i int) {
 			if v.Regex == nil || anchored(*v.Regex) {
 				continue
 			}
-			l.add(&f.Meta, finding{diag.Info, field + ".attributes." + name, "WholeValueRegex", "write .*" + *v.Regex + ".* to find it anywhere, or ^…$ to say that the whole is meant"},
+			l.add(&f.Meta, finding{diag.Info, field + ".attributes." + name, "WholeValueRegex", fmt.Sprintf("write .*(%s).* to find it anywhere, or ^(%[1]s)$ to say that the whole is meant", *v.Regex)},
 				"regex %q must match the whole value", *v.Regex)
 		}
 	}
@@ -105,23 +105,32 @@ func (l *linter) shadowed(f *routerForm, t *ir.RouteTable) {
 		if len(r.Matches) == 0 {
 			return
 		}
-		by, all := -1, true
+		var by []int // the routes that cover it
 		for j := range r.Matches {
 			k := slices.IndexFunc(before, func(a alternative) bool { return covers(a.match, &r.Matches[j]) })
 			if k < 0 {
-				all = false
+				by = nil
 				break
 			}
-			by = max(by, before[k].route)
+			by = append(by, before[k].route)
 		}
-		if all {
-			l.add(&f.Meta, finding{diag.Warning, at(i), "ShadowedRoute", "move it before " + at(by) + ", or remove it"},
-				"no request gets here: what it asks for is taken by %s (%s)", at(by), t.Routes[by].Name)
+		if len(by) > 0 {
+			l.add(&f.Meta, finding{diag.Warning, at(i), "ShadowedRoute", "move it before " + at(slices.Min(by)) + ", or remove it"},
+				"no request gets here: what it asks for is taken by %s", routesText(by, t))
 		}
 		for j := range r.Matches {
 			before = append(before, alternative{i, &r.Matches[j]})
 		}
 	}
+}
+
+func routesText(routes []int, t *ir.RouteTable) string {
+	slices.Sort(routes)
+	var parts []string
+	for _, i := range slices.Compact(routes) {
+		parts = append(parts, fmt.Sprintf("%s (%s)", at(i), t.Routes[i].Name))
+	}
+	return strings.Join(parts, " and ")
 }
 
 // alternative is one match of a route.
