@@ -37,8 +37,9 @@ func (w *Worker) refresh(c *cluster) {
 	if set == c.set && c.pools != nil {
 		return
 	}
-	old := map[*Endpoint]*pool{}
-	for _, p := range c.pools {
+	former := c.pools
+	old := make(map[*Endpoint]*pool, len(former))
+	for _, p := range former {
 		old[p.endpoint] = p
 	}
 	c.set, c.pools = set, []*pool{}
@@ -52,8 +53,10 @@ func (w *Worker) refresh(c *cluster) {
 		}
 		c.pick = newPicker(weights, w.random.Uint64())
 	}
-	for _, p := range old {
-		w.retirePool(p)
+	for _, p := range former {
+		if old[p.endpoint] == p {
+			w.retirePool(p)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -77,10 +79,10 @@ func (w *Worker) Configure(c *Config) {
 			w.configureListener(l, lc)
 		}
 	}
-	for name, l := range w.listeners {
+	for _, name := range slices.Sorted(maps.Keys(w.listeners)) {
 		if !seen[name] {
+			w.removeListener(w.listeners[name])
 			delete(w.listeners, name)
-			w.removeListener(l)
 		}
 	}
 }
@@ -104,14 +106,11 @@ func (w *Worker) configureListener(l *listener, lc *Listener) {
 	for _, r := range lc.Routes.Routes {
 		l.routes = append(l.routes, w.routeState(l, r))
 	}
-	used := map[string]bool{}
-	for _, name := range lc.Routes.Clusters() {
-		used[name] = true
-	}
-	for name, c := range l.clusters {
-		if !used[name] {
+	used := lc.Routes.Clusters()
+	for _, name := range slices.Sorted(maps.Keys(l.clusters)) { // in order: simulations replay exactly
+		if _, ok := slices.BinarySearch(used, name); !ok {
+			w.retireCluster(l.clusters[name])
 			delete(l.clusters, name)
-			w.retireCluster(c)
 		}
 	}
 }
@@ -139,8 +138,8 @@ func (w *Worker) removeListener(l *listener) {
 			w.drainClient(c.down)
 		}
 	}
-	for _, c := range l.clusters {
-		w.retireCluster(c)
+	for _, name := range slices.Sorted(maps.Keys(l.clusters)) {
+		w.retireCluster(l.clusters[name])
 	}
 }
 

@@ -177,6 +177,8 @@ func (w *Worker) beat(up *upstream, interval time.Duration) {
 	switch {
 	case quiet < interval:
 		w.armAlarm(up)
+	case up.hold != 0 || up.unsent() > 0: // we do not listen, or it has not got what was sent
+		w.timers.arm(&up.alarm, up, w.now+interval)
 	case up.beats >= maxBeats:
 		w.note(HeartbeatMissed, "cluster", up.pool.cluster.name, "quiet", quiet)
 		w.driver.Close(up.id, Abort)

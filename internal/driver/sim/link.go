@@ -62,7 +62,7 @@ func (l *link) room(p *pipe) int {
 	if l.peer.paused {
 		return max(l.n.o.Buffer-len(l.peer.arrived), 0)
 	}
-	return max(l.n.o.Buffer-len(l.peer.arrived), 1) // who consumes late gets more
+	return l.n.o.Buffer // a peer that reads has room of its own
 }
 
 // deliver brings a piece to the receiver, or the end of stream.

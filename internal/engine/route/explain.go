@@ -57,3 +57,22 @@ func (a *alternative) why(q *query, properties []codec.Property) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// Describe says what a route of the table asks for, one line per alternative;
+// none: everything matches.
+func (t *Table) Describe(r *Route, properties []codec.Property) []string {
+	var lines []string
+	for i := range r.alternatives {
+		a := &r.alternatives[i]
+		var parts []string
+		if a.never != "" {
+			parts = append(parts, "never: "+a.never)
+		}
+		for j := range a.conditions {
+			c := &a.conditions[j]
+			parts = append(parts, codec.RefName(properties, t.refs[c.ref])+" "+c.String())
+		}
+		lines = append(lines, strings.Join(parts, " and "))
+	}
+	return lines
+}
