@@ -51,7 +51,7 @@ func (p *Protocol) Traits() codec.Traits {
 func (p *Protocol) Properties() []codec.Property {
 	return []codec.Property{
 		propInterface:      {Name: "interface", Doc: "The called interface: the attachment of that name, else the service path of the body."},
-		propVersion:        {Name: "version", Doc: "The version of the service; 0.0.0 where the client names none."},
+		propVersion:        {Name: "version", Doc: "The version of the service; where the client names none, 0.0.0 (Java) or empty (dubbo-go)."},
 		propGroup:          {Name: "group", Doc: "The group of the service, from the attachment of that name."},
 		propMethod:         {Name: "method", Doc: "The called method; of a generic call ($invoke) the one that it names."},
 		propParameterTypes: {Name: "parameterTypes", Doc: "The parameter types as a JVM descriptor, Ljava/lang/String;I."},

@@ -1,0 +1,107 @@
+package dubbo
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/aeraki-mesh/aeraki/codec"
+	"github.com/aeraki-mesh/aeraki/codec/codectest"
+)
+
+// captures is the folder of what real peers said to each other, as far as its
+// files have a name that is wanted.
+func captures(t testing.TB, wanted func(name string) bool) fs.FS {
+	t.Helper()
+	files, err := os.ReadDir("testdata/captures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := fstest.MapFS{}
+	for _, file := range files {
+		name := strings.TrimSuffix(file.Name(), path.Ext(file.Name()))
+		if path.Ext(file.Name()) == ".md" || !wanted(name) {
+			continue
+		}
+		text, err := os.ReadFile("testdata/captures/" + file.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder[name+".frames"] = &fstest.MapFile{Data: text}
+	}
+	return folder
+}
+
+// TestConformance runs the kit on the newest peers of each kind. It looks at a
+// message once for each of its bytes, which makes those of 70 KB, and a
+// hundred conversations that differ little, long: TestCaptures reads them all.
+func TestConformance(t *testing.T) {
+	newest := func(name string) bool {
+		if strings.Contains(name, "-long") {
+			return false
+		}
+		return strings.HasPrefix(name, "go-go-") || strings.HasPrefix(name, "java3.3-java3.3-") ||
+			strings.HasPrefix(name, "raw-java3.3-") || strings.Contains(name, "-readonly")
+	}
+	codectest.Run(t, codectest.Kit{
+		Protocol: New(),
+		Captures: captures(t, newest),
+		Keys:     []string{"0", "1", "retries", "path", "dubbo"},
+	})
+}
+
+// TestCaptures checks what the kit cannot know: what the peers were doing.
+func TestCaptures(t *testing.T) {
+	all, err := codectest.LoadCaptures(captures(t, func(string) bool { return true }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		t.Run(strings.TrimSuffix(c.Name, ".frames"), func(t *testing.T) { testCapture(t, c) })
+	}
+}
+
+func testCapture(t *testing.T, c codectest.Capture) {
+	kinds, pinned, methods := map[codec.Kind]int{}, 0, 0
+	memos := map[uint64]uint64{}
+	memo := func(id uint64) uint64 { return memos[id] }
+	for _, f := range c.Frames {
+		d, m := decoderOf(f.Side), new(codec.Message)
+		if err := d.Next(f.Bytes, everything(t), memo, m); err != nil {
+			t.Fatalf("line %d: %v", f.Line, err)
+		}
+		kinds[m.Kind]++
+		if m.Pin == codec.Begin {
+			pinned++
+		}
+		if Malformed(m) && !strings.HasPrefix(c.Name, "raw-") {
+			t.Errorf("line %d: a %v is malformed", f.Line, m.Kind)
+		}
+		if f.Side == codec.FromServer || m.Kind != codec.Request && m.Kind != codec.Oneway || !Readable(m.Variant) {
+			continue
+		}
+		memos[m.ID] = m.Memo
+		if got := get(t, d, f.Bytes, m, "interface"); got != "org.aeraki.samples.HelloService" {
+			t.Errorf("line %d: interface %q", f.Line, got)
+		}
+		if strings.HasPrefix(get(t, d, f.Bytes, m, "method"), "$invoke") {
+			t.Errorf("line %d: the generic call's own method is not found", f.Line)
+		}
+		if old := strings.Contains(c.Name, "-old"); old == (m.Memo == memoAttachments) {
+			t.Errorf("line %d: memo %d", f.Line, m.Memo)
+		}
+		methods++
+	}
+	for word, there := range map[string]bool{
+		"-callback": pinned > 0 && kinds[codec.Push] > 0, "-oneway": kinds[codec.Oneway] > 0,
+		"-heartbeat": kinds[codec.Heartbeat] > 0 && kinds[codec.HeartbeatReply] > 0,
+		"-readonly":  kinds[codec.GoAway] > 0, "-calls": methods > 2,
+	} {
+		if strings.Contains(c.Name, word) && !there {
+			t.Errorf("no%s among %v", word, kinds)
+		}
+	}
+}
