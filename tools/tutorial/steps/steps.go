@@ -6,8 +6,9 @@
 //
 //	```go file=codec.go          a whole file; a later block replaces it
 //	```sh                        commands, each of which must succeed
-//	```sh start=server ready="…" a command that goes on beside the rest; it is
+//	```sh start=server ready="…" one command that goes on beside the rest; it is
 //	                             ready when it has printed the text
+//	```sh wait=server            commands, when what was started has ended
 //	```text output               lines that the commands before it print, in
 //	                             this order; … stands for any characters
 //
@@ -43,8 +44,9 @@ type Step struct {
 	Line int
 	// Path of a File, relative, within the tutorial's folder, with slashes.
 	Path string
-	// Name of what a Start starts, and the text that it prints when it is
-	// ready; without one it need not be waited for.
+	// Name of what a Start starts, or of what must have ended before a Run;
+	// Ready is the text that a Start prints when it is ready, without one it
+	// need not be waited for.
 	Name, Ready string
 	// Text is the block's content; it ends with a newline unless it is empty.
 	Text string
@@ -93,11 +95,18 @@ func Parse(markdown string) ([]Step, error) {
 	return out, order(out)
 }
 
-// order checks that every output follows what prints it.
+// order checks that every output follows what prints it, and every wait what
+// it is for.
 func order(all []Step) error {
+	started := map[string]bool{}
 	for i, s := range all {
-		if s.Kind == Output && (i == 0 || all[i-1].Kind != Run) {
+		switch {
+		case s.Kind == Output && (i == 0 || all[i-1].Kind != Run):
 			return fmt.Errorf("line %d: output must follow commands", s.Line)
+		case s.Kind == Start:
+			started[s.Name] = true
+		case s.Kind == Run && s.Name != "" && !started[s.Name]:
+			return fmt.Errorf("line %d: %s was not started", s.Line, s.Name)
 		}
 	}
 	return nil
@@ -124,6 +133,8 @@ func header(info string) (s Step, keep bool, err error) {
 			s.Kind, s.Path = File, value
 		case key == "start" && language == "sh" && value != "":
 			s.Kind, s.Name = Start, value
+		case key == "wait" && language == "sh" && s.Kind == Run && value != "":
+			s.Name = value
 		case key == "ready" && s.Kind == Start:
 			s.Ready = value
 		case key == "output" && value == "":

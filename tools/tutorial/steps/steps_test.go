@@ -50,6 +50,8 @@ func TestMistakesAreNamedWithTheirLine(t *testing.T) {
 		"'''go start=x\n'''":                            `line 1: what is "start=x"`,
 		"'''sh ready=x\n'''":                            `line 1: what is "ready=x"`,
 		"'''sh ?\n'''":                                  `line 1: what is "?"`,
+		"'''sh wait=a\nx\n'''":                          "line 1: a was not started",
+		"'''go wait=a\nx\n'''":                          `line 1: what is "wait=a"`,
 		"'''sh\nls":                                     "line 1: the block is not closed",
 		"'''text output\nx\n'''":                        "line 1: output must follow commands",
 		"'''sh start=a\nx\n'''\n'''text output\nx\n'''": "line 4: output must follow commands",
