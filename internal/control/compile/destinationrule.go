@@ -168,7 +168,9 @@ func newPolicy(found *findings, at string, lb *networkingv1.LoadBalancerSettings
 	var p policy
 	if lb != nil {
 		p.balancer, p.hash = balancer(found, at+".loadBalancer", lb)
-		p.minRing = minRing(lb.GetConsistentHash())
+		if p.minRing = minRing(lb.GetConsistentHash()); p.minRing > maxRing {
+			found.add(fault, at+".loadBalancer.consistentHash", "Invalid", "", "a ring of %d is over the limit of %d", p.minRing, maxRing)
+		}
 	}
 	if pool == nil {
 		return p
@@ -200,6 +202,9 @@ func balancer(found *findings, at string, lb *networkingv1.LoadBalancerSettings)
 	found.add(fault, at+".simple", "LoadBalancerNotSupported", "use ROUND_ROBIN, LEAST_REQUEST or RANDOM", "%s is not possible where each request is balanced", lb.GetSimple())
 	return "", nil
 }
+
+// maxRing is what proxies take.
+const maxRing = 1 << 20
 
 func minRing(h *networkingv1.LoadBalancerSettings_ConsistentHashLB) uint64 {
 	if r := h.GetRingHash(); r != nil {

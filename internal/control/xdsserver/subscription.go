@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	statuspb "google.golang.org/genproto/googleapis/rpc/status"
 )
 
 // absent is the version of a resource that the proxy was told is not there.
@@ -72,9 +73,15 @@ func (s *subscription) update(r *discoveryv3.DeltaDiscoveryRequest, mayBeWildcar
 	if r.ResponseNonce == "" || r.ResponseNonce != s.nonce {
 		return "", false
 	}
+	s.answer(r.ErrorDetail)
+	return r.ErrorDetail.GetMessage(), true
+}
+
+// answer records what became of the push in flight; refusal is nil for an ACK.
+func (s *subscription) answer(refusal *statuspb.Status) {
 	for name, version := range s.pushed {
-		if r.ErrorDetail != nil {
-			s.refused[name] = Refusal{Version: version, Error: r.ErrorDetail.GetMessage()}
+		if refusal != nil {
+			s.refused[name] = Refusal{Version: version, Error: refusal.GetMessage()}
 			continue
 		}
 		delete(s.refused, name)
@@ -88,7 +95,6 @@ func (s *subscription) update(r *discoveryv3.DeltaDiscoveryRequest, mayBeWildcar
 		}
 	}
 	s.nonce, s.pushed = "", nil
-	return r.ErrorDetail.GetMessage(), true
 }
 
 func (s *subscription) forget(name string) {

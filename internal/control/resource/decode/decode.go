@@ -114,7 +114,7 @@ func (doc *Document) decode(file string) bool {
 	var root yaml.Node
 	if err := yaml.Unmarshal([]byte(doc.Text), &root); err != nil {
 		line, message := yamlError(err, doc.Line)
-		doc.Diagnostics = []diag.Diagnostic{{File: file, Line: line, Severity: diag.Error, Reason: "BadYAML",
+		doc.Diagnostics = []diag.Diagnostic{{File: file, Line: doc.within(line), Severity: diag.Error, Reason: "BadYAML",
 			Message: message, Next: "mend it; within {} and [], what has brackets is quoted"}}
 		return true
 	}
@@ -124,13 +124,20 @@ func (doc *Document) decode(file string) bool {
 	d := &decoder{root: root.Content[0], offset: doc.Line - 1, budget: maxNodes}
 	doc.object(d, file)
 	for _, p := range d.problems {
-		doc.Diagnostics = append(doc.Diagnostics, diag.Diagnostic{Object: doc.Key.Diag(), File: file, Line: p.line,
+		doc.Diagnostics = append(doc.Diagnostics, diag.Diagnostic{Object: doc.Key.Diag(), File: file, Line: doc.within(p.line),
 			Field: p.field, Reason: p.reason, Message: p.message, Next: p.next, Severity: p.severity})
 	}
 	if diag.HasErrors(doc.Diagnostics) {
 		doc.Item = nil
 	}
 	return true
+}
+
+// within keeps a line to the document: the parser counts the end of the text as
+// one more line, and takes control characters for line ends that no editor does.
+func (doc *Document) within(line int) int {
+	last := doc.Line + strings.Count(strings.TrimSuffix(doc.Text, "\n"), "\n")
+	return max(doc.Line, min(line, last))
 }
 
 // envelope is what all objects have around their spec.

@@ -35,16 +35,26 @@ type decoder struct {
 
 func (d *decoder) lineOf(field string) int { return d.offset + find(d.root, field) }
 
+// maxProblems bounds what is told of one document.
+const maxProblems = 100
+
 // problem notes an error at the field.
 func (d *decoder) problem(field, reason, next, format string, args ...any) {
-	d.problems = append(d.problems, problem{line: d.lineOf(field), field: field, reason: reason,
-		message: fmt.Sprintf(format, args...), next: next, severity: diag.Error})
+	if len(d.problems) < maxProblems {
+		d.add(problem{line: d.lineOf(field), field: field, reason: reason, next: next}, format, args)
+	}
 }
 
 // problemAt notes an error at a node: for keys that the path would not find.
 func (d *decoder) problemAt(n *yaml.Node, field, reason, next, format string, args ...any) {
-	d.problems = append(d.problems, problem{line: d.offset + n.Line, field: field, reason: reason,
-		message: fmt.Sprintf(format, args...), next: next, severity: diag.Error})
+	if len(d.problems) < maxProblems {
+		d.add(problem{line: d.offset + n.Line, field: field, reason: reason, next: next}, format, args)
+	}
+}
+
+func (d *decoder) add(p problem, format string, args []any) {
+	p.message, p.severity = fmt.Sprintf(format, args...), diag.Error
+	d.problems = append(d.problems, p)
 }
 
 // validated adds the object's own validation, but only to what decoded well:
