@@ -6,7 +6,6 @@ package dubbo
 
 import (
 	"encoding/binary"
-	"sync"
 	"time"
 
 	"github.com/aeraki-mesh/aeraki/codec"
@@ -26,13 +25,12 @@ const (
 // Protocol is the Dubbo protocol: a codec.Protocol that is also a Renumberer,
 // Mutator, Responder, Heartbeater and GoAwayer. Make one with New.
 type Protocol struct {
-	// editors keeps the working memory of Mutate, which workers call at once.
-	editors sync.Pool
+	editors editors // the working memory of Mutate
 }
 
 // New returns the protocol.
 func New() *Protocol {
-	return &Protocol{editors: sync.Pool{New: func() any { return new(editor) }}}
+	return &Protocol{}
 }
 
 // Traits implements codec.Protocol. Dubbo's consumers send a heartbeat after
@@ -136,14 +134,13 @@ func (d *decoder) Next(b []byte, want *codec.Want, memo func(uint64) uint64, m *
 // release gives up what an unusual message made large, and the bytes, which
 // are the engine's.
 func (d *decoder) release() {
-	const keep = 1024
-	if cap(d.cur.stack) > keep {
+	if cap(d.cur.stack) > maxKept {
 		d.cur.stack = nil
 	}
-	if cap(d.cur.defs) > keep {
+	if cap(d.cur.defs) > maxKept {
 		d.cur.defs = nil
 	}
-	if cap(d.text) > keep && len(d.text) == 0 {
+	if cap(d.text) > maxKept && len(d.text) == 0 {
 		d.text = nil
 	}
 	d.cur.b = nil

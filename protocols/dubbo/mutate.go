@@ -3,6 +3,7 @@ package dubbo
 import (
 	"encoding/binary"
 	"strings"
+	"sync/atomic"
 
 	"github.com/aeraki-mesh/aeraki/codec"
 	"github.com/aeraki-mesh/aeraki/wire"
@@ -15,6 +16,37 @@ type editor struct {
 	added   []int   // edits that become new entries; -1 where a later one took it back
 	text    []byte
 }
+
+// editors keeps editors that no worker uses. A sync.Pool forgets what it keeps,
+// and editing must not allocate.
+type editors [16]atomic.Pointer[editor]
+
+func (s *editors) take() *editor {
+	for i := range s {
+		if e := s[i].Swap(nil); e != nil {
+			return e
+		}
+	}
+	return new(editor)
+}
+
+// put takes e back, without the bytes that it looked at and without what an
+// unusual message made large.
+func (s *editors) put(e *editor) {
+	clear(e.entries) // views of the message
+	e.cur.b = nil
+	if cap(e.cur.stack)+cap(e.cur.defs)+cap(e.entries)+cap(e.text) > maxKept {
+		return
+	}
+	for i := range s {
+		if s[i].CompareAndSwap(nil, e) {
+			return
+		}
+	}
+}
+
+// maxKept bounds, in elements, what an editor and what a decoder keep.
+const maxKept = 1024
 
 // entry is an attachment of the message.
 type entry struct {
@@ -44,12 +76,8 @@ func (p *Protocol) Mutate(patch *wire.Patch, b []byte, m *codec.Message, edits [
 	if !Readable(m.Variant) || Malformed(m) {
 		return codec.ErrNoCarrier
 	}
-	e := p.editors.Get().(*editor)
-	defer func() {
-		clear(e.entries) // views of b
-		e.cur.b = nil
-		p.editors.Put(e)
-	}()
+	e := p.editors.take()
+	defer p.editors.put(e)
 	switch m.Kind {
 	case codec.Request, codec.Oneway:
 		return e.request(patch, b, m, edits)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	hessian "github.com/apache/dubbo-go-hessian2"
@@ -239,6 +240,8 @@ func TestEditingAllocatesNothing(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"hessian2":  sample(t, 128),
 		"fastjson2": frame(twoWay|23, 0, 1, jcall("", nil, jstr("User"), jstr("jason"))),
+		"objects": frame(twoWay|2, 0, 1, append(hessianBody(t, "2.0.2", "p", "1", "m", "Lorg/example/P;"),
+			"C\x01P\x91\x01x\x60\x79\x95H\x01o\x60\x90\x04User\x05jasonZ"...)),
 	} {
 		m := decode(t, d, b)
 		edits := []codec.Edit{set(t, "user", "x"), remove(t, "timeout"), add(t, "more", "stuff")}
@@ -252,6 +255,31 @@ func TestEditingAllocatesNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
+}
+
+// Workers edit at the same time.
+func TestEditingFromManyWorkers(t *testing.T) {
+	p, b := New(), sample(t, 128)
+	m := decode(t, decoderOf(codec.FromClient), b)
+	edits := []codec.Edit{set(t, "user", "x"), remove(t, "timeout")}
+	want, err := mutate(t, p, b, m, edits...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var workers sync.WaitGroup
+	for range 32 {
+		workers.Go(func() {
+			var patch wire.Patch
+			for range 200 {
+				patch.Reset()
+				if err := p.Mutate(&patch, b, m, edits); err != nil || !bytes.Equal(patch.AppendTo(nil, b), want) {
+					t.Error("an edit came out otherwise", err)
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
 }
 
 func ExampleProtocol_Properties() {
