@@ -38,6 +38,7 @@ func Explain(r *controller.Result, k Known, q Question) (*Answer, error) {
 	if open {
 		a.note("nobody told the properties of codec %q, so attributes are not checked; add what \"describe\" of a proxy with it prints", at.port.Codec)
 	}
+	a.tellRefused(r)
 	taken, err := match(t, properties, req)
 	if err != nil {
 		return nil, err
@@ -70,6 +71,20 @@ func (k *Known) compile(r *controller.Result, at place, properties []codec.Prope
 		return nil, fmt.Errorf("a proxy would refuse this: %w", err)
 	}
 	return t, nil
+}
+
+// tellRefused notes the routers of the host whose present form is not in force.
+func (a *Answer) tellRefused(r *controller.Result) {
+	for _, o := range r.Snapshot.MetaRouters {
+		if o.Current == nil || len(o.Current.Spec.Hosts) == 0 || o.Current.Spec.Hosts[0] != a.Host {
+			continue
+		}
+		for _, s := range r.Objects {
+			if s.Object == o.Key.Diag() && !s.Accepted {
+				a.note("%s is not in force as it is written: %s", o.Key, s.Message)
+			}
+		}
+	}
 }
 
 // taken is what the table says.

@@ -64,6 +64,8 @@ type Want struct {
 	Endpoints map[string][]string `json:"endpoints,omitempty"`
 	// Why are parts of what is said of the routes before, in order.
 	Why []string `json:"why,omitempty"`
+	// Notes are parts of the answer's notes, in order.
+	Notes []string `json:"notes,omitempty"`
 	// Request and Reply are the mutations: op property=value.
 	Request []string `json:"requestMutation,omitempty"`
 	Reply   []string `json:"responseMutation,omitempty"`
@@ -134,7 +136,7 @@ func (q *Request) run(t *testing.T, r *controller.Result, known explain.Known) {
 		t.Fatal(err)
 	}
 	want := q.Want
-	want.Endpoints, want.Why = nil, nil
+	want.Endpoints, want.Why, want.Notes = nil, nil, nil
 	if diff := cmp.Diff(want, got(a)); diff != "" {
 		t.Errorf("-want +got:\n%s\n%s", diff, a.Text())
 	}
@@ -202,8 +204,16 @@ func (w *Want) why(t *testing.T, a *explain.Answer) {
 	for _, s := range a.Steps {
 		lines = append(lines, s.Why...)
 	}
+	inOrder(t, w.Why, lines)
+	inOrder(t, w.Notes, a.Notes)
+}
+
+// inOrder reports the first part that the lines do not have after the ones
+// before it.
+func inOrder(t *testing.T, parts, lines []string) {
+	t.Helper()
 	rest := strings.Join(lines, "\n")
-	for _, part := range w.Why {
+	for _, part := range parts {
 		_, after, found := strings.Cut(rest, part)
 		if !found {
 			t.Errorf("nothing says %q, in this order; it says\n%s", part, strings.Join(lines, "\n"))
