@@ -107,6 +107,11 @@ func HasErrors(ds []Diagnostic) bool {
 	return slices.ContainsFunc(ds, func(d Diagnostic) bool { return d.Severity == Error })
 }
 
+// HasReason reports whether any of them has the reason.
+func HasReason(ds []Diagnostic, reason string) bool {
+	return slices.ContainsFunc(ds, func(d Diagnostic) bool { return d.Reason == reason })
+}
+
 // Text renders them one per line, in the order given.
 func Text(ds []Diagnostic) string {
 	var b strings.Builder

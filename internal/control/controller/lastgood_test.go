@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -231,14 +232,51 @@ func TestAThousandServicesOneRouteChange(t *testing.T) {
 	}
 }
 
+// A proxy that connects before the folder can be read is told nothing, rather
+// than that there is nothing.
 func TestTheFolderMayComeLater(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "config")
-	ads, _, _ := start(t, Options{Dir: dir})
-	c := adstest.Dial(t, ads, "p", metadata(outbound("hello.demo.svc.cluster.local", 9090)))
+	socket := shortSocket(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Run(ctx, Options{Dir: dir, ADS: "unix:" + socket, Compile: compile.Options{Schemas: schemas()}})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the controller ended with %v", err)
+		}
+	})
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if c, err := net.Dial("unix", socket); err == nil {
+			_ = c.Close()
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	c := adstest.Dial(t, &net.UnixAddr{Net: "unix", Name: socket}, "p", metadata(outbound("hello.demo.svc.cluster.local", 9090)))
 	c.Subscribe(xds.RouteType, table)
-	c.WaitGone(xds.RouteType, table)
-	write(t, filepath.Join(dir, "service.yaml"), serviceYAML)
+	write(t, dir+".new/service.yaml", serviceYAML)
+	if err := os.Rename(dir+".new", dir); err != nil {
+		t.Fatal(err)
+	}
 	c.WaitFor(xds.RouteType, table)
+	if sent := c.Sent(); !slices.Equal(sent, []string{"+" + table}) {
+		t.Errorf("sent %v", sent)
+	}
+}
+
+// shortSocket returns a path for a socket: those of test folders are too long.
+func shortSocket(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ads")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return filepath.Join(dir, "ads.sock")
 }
 
 func TestRunNeedsAFolderAndALocalAddress(t *testing.T) {

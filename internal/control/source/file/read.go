@@ -16,6 +16,9 @@ import (
 	"github.com/aeraki-mesh/aeraki/internal/diag"
 )
 
+// reasonFolder: the folder as a whole could not be read.
+const reasonFolder = "FolderUnreadable"
+
 // maxFile bounds what one file may hold: 8 MiB.
 const maxFile = 8 << 20
 
@@ -80,7 +83,7 @@ func (s *Source) read(all bool) (Update, string) {
 	r.diagnostics = append(r.diagnostics, s.problem...)
 	_, files, err := list(s.o.Dir)
 	if err != nil {
-		r.add(diag.Diagnostic{File: s.o.Dir, Severity: diag.Error, Reason: "FolderUnreadable", Message: err.Error(),
+		r.add(diag.Diagnostic{File: s.o.Dir, Severity: diag.Error, Reason: reasonFolder, Message: err.Error(),
 			Next: "bring the folder back; what was accepted before stays in force"})
 	}
 	sum := sha256.New()

@@ -144,6 +144,12 @@ func (s *Source) step(all bool, handle Handler) {
 		return
 	}
 	s.last = content
+	if diag.HasReason(u.Diagnostics, reasonFolder) && len(s.state.forms) == 0 {
+		// Nothing was ever read: to hand out an empty snapshot would tell
+		// proxies that all they have is gone.
+		s.o.Log.Error("nothing is served until the folder can be read", "folder", s.o.Dir)
+		return
+	}
 	accepted := handle(u)
 	if err := s.state.accept(accepted); err != nil {
 		s.o.Log.Error("last good forms would not survive a restart", "state", s.o.State, "error", err)

@@ -291,6 +291,17 @@ func TestAFolderThatIsGoneTakesNothingAway(t *testing.T) {
 	f.want("")
 }
 
+func TestNothingIsHandedOutBeforeTheFolderCanBeRead(t *testing.T) {
+	f := newFolder(t)
+	f.step()
+	if f.n != 0 {
+		t.Fatalf("handed out %q", describe(f.u))
+	}
+	put(t, f.dir, "a.yaml", router("a", "a.demo"))
+	f.step()
+	f.want("a=a.demo")
+}
+
 func TestReadForgetsNothingAndKeepsNothing(t *testing.T) {
 	f := newFolder(t)
 	put(t, f.dir, "a.yaml", router("a", "a.demo"))
@@ -351,7 +362,6 @@ func watching(t *testing.T, o Options) (dir string, updates <-chan Update) {
 			t.Errorf("the source ended with %v", err)
 		}
 	})
-	waitFor(t, out, func(Update) bool { return true })
 	return o.Dir, out
 }
 

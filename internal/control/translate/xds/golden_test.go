@@ -3,9 +3,12 @@ package xds
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
 	"sigs.k8s.io/yaml"
 
 	"github.com/aeraki-mesh/aeraki/internal/control/golden"
@@ -81,4 +84,31 @@ func show(t *testing.T, in []Resource) []shown {
 		out = append(out, shown{Type: r.Type, Name: r.Name, Filters: r.Filters, Message: data})
 	}
 	return out
+}
+
+func TestParseNode(t *testing.T) {
+	if n, err := ParseNode(&corev3.Node{Id: "bare"}); err != nil || len(n.Listeners) != 0 {
+		t.Errorf("a node without metadata: %+v, %v", n, err)
+	}
+	for want, metadata := range map[string]map[string]any{
+		"listeners": {"listeners": []any{map[string]any{"name": "a", "unknown": true}}},
+		"metadata":  {"protocols": "thrift"},
+	} {
+		md, err := structpb.NewStruct(metadata)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseNode(&corev3.Node{Id: "p", Metadata: md}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", metadata, err, want)
+		}
+	}
+	md, err := structpb.NewStruct(map[string]any{"other": "people's", "namespace": "demo", "listeners": []any{
+		map[string]any{"name": "a", "bind": "127.0.0.1:1", "outbound": map[string]any{"host": "h", "port": 9090}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := ParseNode(&corev3.Node{Id: "p", Metadata: md})
+	if err != nil || n.Namespace != "demo" || len(n.Listeners) != 1 || n.Listeners[0].Outbound.Port != 9090 {
+		t.Errorf("%+v, %v", n, err)
+	}
 }
