@@ -64,9 +64,17 @@ func newLog(w io.Writer, level string) (*slog.Logger, error) {
 }
 
 func tellReady(log *slog.Logger, dir string, ads, status net.Addr) {
-	args := []any{"config", dir, "ads", ads.String()}
+	args := []any{"config", dir, "ads", addressText(ads)}
 	if status != nil {
-		args = append(args, "status", status.String())
+		args = append(args, "status", addressText(status))
 	}
 	log.Info("serving", args...)
+}
+
+// addressText is the address as flags and proxies' files have it.
+func addressText(a net.Addr) string {
+	if a.Network() == "unix" {
+		return "unix:" + a.String()
+	}
+	return a.String()
 }

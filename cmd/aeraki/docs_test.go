@@ -185,11 +185,10 @@ func serve(t *testing.T, b *buffer, args ...string) net.Addr {
 		}
 	})
 	m := b.waitFor(t, regexp.MustCompile(`msg=serving config=\S+ ads=(\S+)`))
-	network := "tcp"
-	if strings.Contains(m[1], "/") || !strings.Contains(m[1], ":") {
-		network = "unix"
+	if path, unix := strings.CutPrefix(m[1], "unix:"); unix {
+		return address{"unix", path}
 	}
-	return address{network, m[1]}
+	return address{"tcp", m[1]}
 }
 
 type address struct{ network, text string }

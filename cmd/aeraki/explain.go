@@ -39,18 +39,7 @@ func explainCommand(builtin []codec.Protocol) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, found, err := in.compile(cmd, builtin)
-			if err != nil {
-				return err
-			}
-			a, err := explain.Explain(r, explain.Known{Schemas: in.options.Schemas, Filters: filters.Builtin()}, *q)
-			if err != nil {
-				return err
-			}
-			if err := out.print(cmd.OutOrStdout(), a, func(w io.Writer) error { _, err := io.WriteString(w, a.Text()); return err }); err != nil {
-				return err
-			}
-			return tellFolder(cmd.ErrOrStderr(), found)
+			return runExplain(cmd, &in, &out, builtin, q)
 		},
 	}
 	in.addFlags(cmd)
@@ -62,6 +51,22 @@ func explainCommand(builtin []codec.Protocol) *cobra.Command {
 	f.StringVar(&flags.gateway, "gateway", "", "gateway that the request comes through, as namespace/name")
 	completeExplain(cmd, &in, &flags, builtin)
 	return cmd
+}
+
+func runExplain(cmd *cobra.Command, in *folder, out *output, builtin []codec.Protocol, q *explain.Question) error {
+	r, found, err := in.compile(cmd, builtin)
+	if err != nil {
+		return err
+	}
+	a, err := explain.Explain(r, explain.Known{Schemas: in.options.Schemas, Filters: filters.Builtin()}, *q)
+	if err != nil {
+		return err
+	}
+	err = out.print(cmd.OutOrStdout(), a, func(w io.Writer) error { _, err := io.WriteString(w, a.Text()); return err })
+	if err != nil {
+		return err
+	}
+	return tellFolder(cmd.ErrOrStderr(), found)
 }
 
 // question makes a question of the command line.

@@ -179,7 +179,7 @@ func TestExplainTellsOfAFolderWithErrors(t *testing.T) {
 }
 
 func TestProxyStatusShowsRefusals(t *testing.T) {
-	aeraki := in(t, map[string]string{"rules/s.yaml": service, "rules/r.yaml": router})
+	aeraki := in(t, map[string]string{"rules/s.yaml": service, "rules/r.yaml": router, "rules/t.yaml": strings.Replace(router, "name: hello", "name: other", 1)})
 	var log buffer
 	addr := serve(t, &log, "controller", "--config", "rules", "--listen", "127.0.0.1:0", "--status", "unix:s.sock")
 	if code, stdout, _ := aeraki("proxy-status", "--status", "unix:s.sock"); code != exitOK || !strings.HasPrefix(stdout, "no proxy has connected; ") {
@@ -192,7 +192,11 @@ func TestProxyStatusShowsRefusals(t *testing.T) {
 		code, _, _ := aeraki("proxy-status", "--status", "unix:s.sock")
 		return code == exitFindings
 	})
-	_, stdout, _ := aeraki("proxy-status", "--status", "unix:s.sock", "p-1")
+	_, stdout, _ := aeraki("proxy-status", "--status", "unix:s.sock")
+	if want := "\nthe controller's folder:\nrules/t.yaml:5: warning: MetaRouter demo/other: spec.hosts[0]: "; !strings.Contains(stdout, want) {
+		t.Errorf("nothing says %q:\n%s", want, stdout)
+	}
+	_, stdout, _ = aeraki("proxy-status", "--status", "unix:s.sock", "p-1")
 	for _, want := range []string{"p-1     refuses   ", "p-1: RouteConfiguration hello.demo_9090: refuses version ", ": routes[0].filters: unknown field\n"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("nothing says %q:\n%s", want, stdout)

@@ -39,23 +39,7 @@ func proxyStatusCommand() *cobra.Command {
 			if err := out.check(); err != nil {
 				return err
 			}
-			s, err := askStatus(cmd.Context(), address)
-			if err != nil {
-				return err
-			}
-			if len(args) == 1 {
-				if s, err = s.only(args[0]); err != nil {
-					return err
-				}
-			}
-			table := func(w io.Writer) error { return s.table(w, len(args) == 1) }
-			if err := out.print(cmd.OutOrStdout(), s, table); err != nil {
-				return err
-			}
-			if s.troubled() {
-				return errFindings
-			}
-			return nil
+			return runProxyStatus(cmd, &out, address, args)
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			s, err := askStatus(cmd.Context(), address)
@@ -68,6 +52,23 @@ func proxyStatusCommand() *cobra.Command {
 	out.addFlag(cmd, "table")
 	cmd.Flags().StringVar(&address, "status", defaultStatus, "where the controller tells its status: address:port, or unix:PATH")
 	return cmd
+}
+
+func runProxyStatus(cmd *cobra.Command, out *output, address string, args []string) error {
+	s, err := askStatus(cmd.Context(), address)
+	if err != nil {
+		return err
+	}
+	if len(args) == 1 {
+		if s, err = s.only(args[0]); err != nil {
+			return err
+		}
+	}
+	err = out.print(cmd.OutOrStdout(), s, func(w io.Writer) error { return s.table(w, len(args) == 1) })
+	if err == nil && s.troubled() {
+		return errFindings
+	}
+	return err
 }
 
 func (s *proxyStatus) names() []string {
