@@ -8,7 +8,6 @@ import (
 	"runtime/metrics"
 
 	"github.com/aeraki-mesh/aeraki/codec"
-	"github.com/aeraki-mesh/aeraki/wire"
 )
 
 // checkLimits: a message may be as long as the limit, and one that is longer
@@ -68,7 +67,7 @@ var hostileWords = []uint32{0, 1, 0x7fff, 0x8000, 0x8001, 0xffff, 0x10000, 0x100
 // all others the first bytes are, where lengths are dense.
 const (
 	wholly = 24
-	partly = 48
+	partly = 32
 )
 
 // checkHostileLengths: no length makes a decoder panic, allocate, ask for more
@@ -185,7 +184,7 @@ func (s *suite) use(side codec.Side, d codec.Decoder, b []byte, m *codec.Message
 		n.PutID(bytes.Clone(b[:m.Head]), m, 1<<40-1)
 	}
 	if r, ok := s.p.(codec.Responder); ok && side == codec.FromClient && m.Kind == codec.Request {
-		r.AppendReply(nil, origin(b, m), codec.LocalReply{Cause: codec.TimedOut, Text: "codectest"})
+		s.buffer = r.AppendReply(s.buffer[:0], origin(b, m), codec.LocalReply{Cause: codec.TimedOut, Text: "codectest"})
 	}
 	if r, ok := s.p.(codec.Retrier); ok && m.Kind == codec.Request {
 		r.SafeToRetry(b[:m.Head], m)
@@ -195,11 +194,11 @@ func (s *suite) use(side codec.Side, d codec.Decoder, b []byte, m *codec.Message
 	}
 	if mutator, ok := s.p.(codec.Mutator); ok && m.Size <= int64(len(b)) {
 		whole := b[:m.Size:m.Size]
-		for _, edits := range s.edits() {
-			var p wire.Patch
-			err := mutator.Mutate(&p, whole, m, edits)
+		for _, edits := range s.edits {
+			s.patch.Reset()
+			err := mutator.Mutate(&s.patch, whole, m, edits)
 			if err == nil {
-				p.AppendTo(nil, whole)
+				s.buffer = s.patch.AppendTo(s.buffer[:0], whole)
 			} else if !errors.Is(err, codec.ErrNoCarrier) {
 				s.failf("%s: mutating: %v", s.where(), err)
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aeraki-mesh/aeraki/codec"
+	"github.com/aeraki-mesh/aeraki/wire"
 )
 
 // Kit is what a protocol provides.
@@ -144,7 +145,10 @@ type suite struct {
 	p      codec.Protocol
 	refs   []codec.Ref // every property, keyed ones with every key
 	all    *codec.Want
+	edits  [][]codec.Edit // tried on every message
 	frames []*frame
+	patch  wire.Patch // used again, as the engine does
+	buffer []byte
 }
 
 func newSuite(k Kit, captures []Capture) *suite {
@@ -163,6 +167,7 @@ func newSuite(k Kit, captures []Capture) *suite {
 		s.refs = append(s.refs, codec.Ref{Property: i, Key: absentKey})
 	}
 	s.all = codec.NewWant(s.refs...)
+	s.edits = s.makeEdits()
 	return s
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/aeraki-mesh/aeraki/wire"
 )
 
-// edits are those that are tried on every message: each mutable property set,
+// makeEdits returns what is tried on every message: each mutable property set,
 // added and removed alone, then all of them together.
-func (s *suite) edits() [][]codec.Edit {
+func (s *suite) makeEdits() [][]codec.Edit {
 	var all [][]codec.Edit
 	var together []codec.Edit
 	for _, r := range s.refs {
@@ -46,19 +46,18 @@ func (s *suite) checkMutation() {
 	if !ok {
 		return
 	}
-	edits := s.edits()
 	carried := false
 	for _, f := range s.frames {
 		if f.m.Kind != codec.Request && f.m.Kind != codec.Oneway && f.m.Kind != codec.Reply {
 			continue
 		}
-		for _, e := range edits {
+		for _, e := range s.edits {
 			for _, w := range []*codec.Want{s.all, nil} {
 				carried = s.mutate(mutator, f, e, w) || carried
 			}
 		}
 	}
-	if len(edits) > 0 && !carried {
+	if len(s.edits) > 0 && !carried {
 		s.failf("no captured message has a place for any edit")
 	}
 }

@@ -12,7 +12,7 @@ import (
 func (s *suite) checkAllocations() {
 	measured := 0
 	for _, f := range s.frames {
-		w := worker{suite: s, f: f, d: s.ready(f), b: append([]byte(nil), f.b...), edits: s.edits()}
+		w := worker{suite: s, f: f, d: s.ready(f), b: append([]byte(nil), f.b...)}
 		w.memo = func(uint64) uint64 { return f.memo }
 		s.at("%s: again and again", f.name)
 		if w.serve() != nil || w.serve() != nil {
@@ -38,7 +38,6 @@ type worker struct {
 	m      codec.Message
 	o      codec.Origin
 	memo   func(uint64) uint64
-	edits  [][]codec.Edit
 	patch  wire.Patch
 	buffer []byte
 }
