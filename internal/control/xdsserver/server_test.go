@@ -304,6 +304,21 @@ func TestUnsubscribe(t *testing.T) {
 	wantSent(t, c, "+a", "+b", "+b")
 }
 
+// The client of xDS may have dropped what it subscribes to again.
+func TestWhoSubscribesAgainIsSentItAgain(t *testing.T) {
+	s, addr := serve(t, "127.0.0.1:0")
+	s.Publish(view("c a 1"))
+	c := adstest.Dial(t, addr, "p", nil)
+	c.Subscribe(clusters, "a")
+	c.WaitFor(clusters, "a")
+	c.Unsubscribe(clusters, "a")
+	c.Subscribe(clusters, "a")
+	c.Subscribe(endpoints, "none")
+	c.WaitGone(endpoints, "none")
+	waitStatus(t, s, "p", "synced", synced)
+	wantSent(t, c, "+a", "+a", "-none")
+}
+
 func TestABadStreamIsClosedWithTheReason(t *testing.T) {
 	s, addr := serve(t, "127.0.0.1:0")
 	s.Publish(view())
