@@ -32,39 +32,38 @@ var binaryFixed = [32]uint8{2: 1, 3: 1, 4: 8, 6: 2, 8: 4, 10: 8, 16: 16}
 var binaryLeast = [32]uint8{2: 1, 3: 1, 4: 8, 6: 2, 8: 4, 10: 8, 16: 16,
 	binaryString: 4, binaryStruct: 1, binaryMap: 6, binarySet: 5, binaryList: 5}
 
-// binaryHead reads a strict or unversioned message header. end bounds the
-// message.
-func binaryHead(b []byte, at int, end int64) (head, error) {
+// binary reads a strict or unversioned message header. end bounds the message.
+func (h *head) binary(b []byte, at int, end int64) error {
 	if len(b) < at+8 {
-		return more(at + 8)
+		return h.more(at + 8)
 	}
-	h := head{protocol: binaryStrict, kind: b[at+3], name: at + 8}
+	h.protocol, h.kind, h.name = binaryStrict, b[at+3], at+8
 	n := int64(binary.BigEndian.Uint32(b[at+4:]))
 	if word := binary.BigEndian.Uint16(b[at:]); word&0x8000 == 0 {
 		h.protocol, h.name = binaryOld, at+4
 		n = int64(binary.BigEndian.Uint32(b[at:]))
 	} else if word != strictVersion {
-		return h, fmt.Errorf("thrift: binary protocol version %#04x is not %#04x", word, strictVersion)
+		return fmt.Errorf("thrift: binary protocol version %#04x is not %#04x", word, strictVersion)
 	} else if err := checkType(h.kind); err != nil {
-		return h, err
+		return err
 	}
 	tail := int64(5) // sequence id and stop
 	if h.protocol == binaryOld {
 		tail++ // the type stands behind the name
 	}
 	if err := checkName(int64(h.name), n, tail, end); err != nil {
-		return h, err
+		return err
 	}
 	h.nlen = int(n)
 	h.end = h.name + h.nlen + int(tail) - 1
 	h.seqAt = h.end - 4
 	if len(b) < h.end {
-		return more(h.end)
+		return h.more(h.end)
 	}
 	if h.protocol == binaryOld {
 		h.kind = b[h.seqAt-1]
 		if err := checkType(h.kind); err != nil {
-			return h, err
+			return err
 		}
 	}
 	h.seq = binary.BigEndian.Uint32(b[h.seqAt:])
@@ -73,24 +72,24 @@ func binaryHead(b []byte, at int, end int64) (head, error) {
 
 // binaryResult looks at the id of a reply's first field: 0 is the return
 // value, others are declared exceptions.
-func (h head) binaryResult(b []byte, end int64) (head, error) {
+func (h *head) binaryResult(b []byte, end int64) error {
 	if h.kind != typeReply {
-		return h, nil
+		return nil
 	}
 	if len(b) <= h.end {
-		return more(h.end + 1)
+		return h.more(h.end + 1)
 	}
 	if b[h.end] == binaryStop {
-		return h, nil
+		return nil
 	}
 	if int64(h.end)+3 > end {
-		return h, fmt.Errorf("thrift: a reply's first field reaches over the message's %d bytes", end)
+		return fmt.Errorf("thrift: a reply's first field reaches over the message's %d bytes", end)
 	}
 	if len(b) < h.end+3 {
-		return more(h.end + 3)
+		return h.more(h.end + 3)
 	}
 	h.firstField = binary.BigEndian.Uint16(b[h.end+1:]) != 0
-	return h, nil
+	return nil
 }
 
 // binaryField passes the field or the stop at pos; see step.

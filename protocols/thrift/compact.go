@@ -2,8 +2,6 @@ package thrift
 
 import (
 	"fmt"
-
-	"github.com/aeraki-mesh/aeraki/codec"
 )
 
 // compactID is the first byte of a compact message.
@@ -36,67 +34,68 @@ var compactFixed = [32]uint8{1: 1, 2: 1, 3: 1, 7: 8, 13: 16}
 var compactLeast = [32]uint8{1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 8,
 	compactString: 1, compactList: 1, compactSet: 1, compactMap: 1, compactStruct: 1, 13: 16}
 
-// compactHead reads a message header: id, type and version, sequence id, name.
-func compactHead(b []byte, at int, end int64) (head, error) {
+// compact reads a message header: id, type and version, sequence id, name.
+func (h *head) compact(b []byte, at int, end int64) error {
 	if len(b) < at+minMessage {
-		return more(at + minMessage)
+		return h.more(at + minMessage)
 	}
 	if b[at] != compactID || b[at+1]&0x1f != compactVersion {
-		return head{}, fmt.Errorf("thrift: compact protocol with id %#02x, version %d", b[at], b[at+1]&0x1f)
+		return fmt.Errorf("thrift: compact protocol with id %#02x, version %d", b[at], b[at+1]&0x1f)
 	}
-	h := head{kind: b[at+1] >> 5}
+	h.protocol, h.kind = compact, b[at+1]>>5
 	if err := checkType(h.kind); err != nil {
-		return h, err
+		return err
 	}
 	seq, pos, err := varint32(b, at+2)
 	if err != nil || pos > len(b) {
-		return head{need: pos}, orMore(err)
+		return h.moreOr(err, pos)
 	}
 	n, pos, err := varint32(b, pos)
 	if err != nil || pos > len(b) {
-		return head{need: pos}, orMore(err)
+		return h.moreOr(err, pos)
 	}
 	if err := checkName(int64(pos), int64(n), 1, end); err != nil {
-		return h, err
+		return err
 	}
 	h.seq, h.name, h.nlen, h.end = seq, pos, int(n), pos+int(n)
 	if len(b) < h.end {
-		return more(h.end)
+		return h.more(h.end)
 	}
 	return h.compactResult(b, end)
 }
 
 // compactResult looks at the id of a reply's first field, as binaryResult.
 // The return value's id 0 has no short form: a delta is 1 at least.
-func (h head) compactResult(b []byte, end int64) (head, error) {
+func (h *head) compactResult(b []byte, end int64) error {
 	if h.kind != typeReply {
-		return h, nil
+		return nil
 	}
 	if len(b) <= h.end {
-		return more(h.end + 1)
+		return h.more(h.end + 1)
 	}
 	if b[h.end]&0x0f == 0 {
-		return h, nil
+		return nil
 	}
 	h.firstField = true
 	if b[h.end]>>4 != 0 {
-		return h, nil
+		return nil
 	}
 	if int64(h.end)+2 > end {
-		return h, fmt.Errorf("thrift: a reply's first field reaches over the message's %d bytes", end)
+		return fmt.Errorf("thrift: a reply's first field reaches over the message's %d bytes", end)
 	}
 	if len(b) < h.end+2 {
-		return more(h.end + 2)
+		return h.more(h.end + 2)
 	}
 	h.firstField = b[h.end+1] != 0
-	return h, nil
+	return nil
 }
 
-func orMore(err error) error {
-	if err == nil {
-		return codec.ErrMore
+// moreOr is err, or that a varint is not whole without n bytes.
+func (h *head) moreOr(err error, n int) error {
+	if err != nil {
+		return err
 	}
-	return err
+	return h.more(n)
 }
 
 // varint32 reads an unsigned integer of 32 bits in at most five bytes at pos.

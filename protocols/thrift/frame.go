@@ -89,15 +89,15 @@ func (d *decoder) message(b []byte, start int, end int64, variant uint8, m *code
 	var h head
 	var err error
 	if variant&protocolMask == compact {
-		h, err = compactHead(b, start, end)
+		err = h.compact(b, start, end)
 	} else {
-		h, err = binaryHead(b, start, end)
-		variant |= h.protocol
+		err = h.binary(b, start, end)
 	}
 	if err != nil {
 		m.Need = h.need
 		return d.bounded(err, h.need, end, variant)
 	}
+	variant |= h.protocol
 	if d.variant != variant {
 		if d.variant != 0 {
 			return fmt.Errorf("thrift: the connection changed from %s to %s", variantName(d.variant), variantName(variant))
@@ -139,7 +139,7 @@ func detect(b []byte) (transport uint8, err error) {
 
 // head is a message header.
 type head struct {
-	protocol   uint8 // of the binary ones: which
+	protocol   uint8
 	kind       uint8
 	seq        uint32
 	firstField bool // a result's first field is not the return value

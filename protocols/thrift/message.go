@@ -53,8 +53,11 @@ func checkType(t uint8) error {
 	return nil
 }
 
-// more is a head that needs n bytes to be read.
-func more(n int) (head, error) { return head{need: n}, codec.ErrMore }
+// more says that n bytes are needed to read the header.
+func (h *head) more(n int) error {
+	h.need = n
+	return codec.ErrMore
+}
 
 // checkName refuses a message whose name, and the at least tail bytes behind
 // it, reach over the end that the frame or the limit sets.
