@@ -21,6 +21,9 @@ type ApplicationProtocolSpec struct {
 	// (aeraki.meta_protocol.codec.dubbo) the last part counts. Without it, the
 	// protocol's own name.
 	Codec string `json:"codec,omitempty"`
+	// Parallel: servers work on several requests of one connection at once. Proxies
+	// know it from the codec; it is shown to users. Added to upstream.
+	Parallel bool `json:"parallel,omitempty"`
 	// Properties are what rules may read, as "describe" of a proxy with the
 	// codec prints them. Without any, a built-in codec's own are used; for
 	// other codecs attributes are then not checked. Added to upstream.
