@@ -186,12 +186,14 @@ func newPolicy(found *findings, at string, lb *networkingv1.LoadBalancerSettings
 
 func balancer(found *findings, at string, lb *networkingv1.LoadBalancerSettings) (ir.LoadBalancer, []ir.Hash) {
 	notInForce(found, at, "localityLbSetting", lb.LocalityLbSetting != nil)
+	//lint:ignore SA1019 deprecated by Istio, still what users have
 	notInForce(found, at, "warmup", lb.Warmup != nil || lb.WarmupDurationSecs != nil)
 	if h := lb.GetConsistentHash(); h != nil {
 		notInForce(found, at+".consistentHash", "maglev", h.GetMaglev() != nil)
 		return ir.RingHash, hashOf(found, at+".consistentHash", h)
 	}
 	switch lb.GetSimple() {
+	//lint:ignore SA1019 deprecated by Istio, still what users have
 	case networkingv1.LoadBalancerSettings_UNSPECIFIED, networkingv1.LoadBalancerSettings_LEAST_REQUEST, networkingv1.LoadBalancerSettings_LEAST_CONN:
 		return ir.LeastRequest, nil
 	case networkingv1.LoadBalancerSettings_ROUND_ROBIN:
@@ -210,7 +212,7 @@ func minRing(h *networkingv1.LoadBalancerSettings_ConsistentHashLB) uint64 {
 	if r := h.GetRingHash(); r != nil {
 		return r.GetMinimumRingSize()
 	}
-	//nolint:staticcheck // deprecated by Istio, still what users have
+	//lint:ignore SA1019 deprecated by Istio, still what users have
 	return h.GetMinimumRingSize()
 }
 

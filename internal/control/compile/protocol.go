@@ -52,7 +52,7 @@ func (c *compiler) protocol(f *resource.Form[*metarouterv1.ApplicationProtocolSp
 	schema, builtIn := c.options.Schemas[p.codec]
 	switch {
 	case len(f.Spec.Properties) > 0:
-		p.schema = ProtocolSchema{Properties: properties(f.Spec.Properties), Parallel: schema.Parallel}
+		p.schema = ProtocolSchema{Properties: properties(f.Spec.Properties), Parallel: schema.Parallel || f.Spec.Parallel}
 		p.schema.Mutable = schema.Mutable || !builtIn
 	case builtIn:
 		p.schema = schema

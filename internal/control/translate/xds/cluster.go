@@ -19,6 +19,7 @@ func cluster(c *ir.Cluster) *clusterv3.Cluster {
 	}
 	if c.Discovery == ir.DNS {
 		out.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS}
+		//lint:ignore SA1019 the extension that replaces it says nothing more
 		out.RespectDnsTtl = true
 		out.LoadAssignment = loadAssignment(c)
 		return out
