@@ -13,6 +13,8 @@ type service struct {
 	proxy    string // folder or tutorial that its proxy is built from
 	versions []string
 	server   []string // flags of its servers
+	backend  []string // flags of a server that those of v2 call, if there is one
+	calls    string   // flag of v2's server that takes the backend's address
 	traffic  []traffic
 }
 
@@ -44,7 +46,7 @@ func services() []*service {
 				properties: map[string]string{"method": "sayHello", "interface": "org.aeraki.samples.HelloService", "user": "jason"}}}},
 		{name: "reviews", title: "Bookinfo", host: "reviews.demo.svc.cluster.local", port: 9080,
 			peer: "test/peers/bookinfo", proxy: bookinfoProxy, versions: v,
-			server: []string{"-service", "reviews"},
+			server: []string{"-service", "reviews"}, backend: []string{"-service", "ratings"}, calls: "-ratings",
 			traffic: []traffic{
 				{title: "as jason", args: []string{"-service", "reviews", "-user", "jason"}, properties: map[string]string{"service": "reviews", "method": "get", "user": "jason"}},
 				{title: "as anybody", args: []string{"-service", "reviews", "-user", "martha"}, properties: map[string]string{"service": "reviews", "method": "get", "user": "martha"}},

@@ -101,7 +101,7 @@ func (s *stage) buildTutorial(ctx context.Context, file string) (string, error) 
 		{dir, []string{"go", "mod", "init", "example.com/awesomerpc"}},
 		{dir, []string{"go", "mod", "edit", "-replace", "github.com/aeraki-mesh/aeraki=" + s.Root}},
 		{dir, []string{"go", "mod", "tidy"}},
-		{dir, []string{"go", "build", "-o", out, "."}},
+		{dir, []string{"go", "build", "-trimpath", "-o", out, "./awesome-proxy"}},
 	} {
 		cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
 		cmd.Dir = c.in
@@ -171,9 +171,21 @@ func (s *stage) writeConfig(r *strings.Replacer) error {
 // startService starts a service's servers, a proxy beside each, and the one
 // beside its clients.
 func (s *stage) startService(ctx context.Context, svc *service) error {
+	var backend []string
+	if svc.backend != nil {
+		b, err := s.Server(svc.name+"-backend", s.binaries[svc.peer], svc.backend...)
+		if err != nil {
+			return err
+		}
+		backend = []string{svc.calls, b.Addr}
+	}
 	for _, v := range svc.versions {
 		name := svc.name + "-" + v
-		server, err := s.Server(name, s.binaries[svc.peer], append([]string{"-name", v}, svc.server...)...)
+		args := append([]string{"-name", v}, svc.server...)
+		if v == "v2" {
+			args = append(args, backend...)
+		}
+		server, err := s.Server(name, s.binaries[svc.peer], args...)
 		if err != nil {
 			return err
 		}
