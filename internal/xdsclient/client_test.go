@@ -221,7 +221,12 @@ func TestRoutesComeIntoForceAfterTheBound(t *testing.T) {
 	s.update(local("x", clusterv3.Cluster_STATIC, "10.0.0.1:80"), routes("empty", "x"))
 	p.awaitForce("a: r0→x; empty: r0→x")
 	p.awaitEndpoints("x", "10.0.0.1:80")
-	// A bad table must not have used up the bound of the next one.
+	// Routes that were taken back have not used up the bound of the next ones.
+	s.update(routes("a", "x", "y"))
+	p.awaitState(routeType, "a", Warming)
+	s.update(routes("a", "x"))
+	p.awaitState(routeType, "a", Active)
+	p.clock.Advance(20 * time.Second)
 	s.update(routes("a", "x", "z"))
 	p.awaitState(routeType, "a", Warming)
 	s.update(local("z", clusterv3.Cluster_STATIC))
