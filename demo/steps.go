@@ -41,7 +41,7 @@ func on(service string, n int, v1, v2 float64, says map[string]string, args ...s
 }
 
 func thriftCheck(n int, v1, v2 float64, method string) check {
-	return on("thrift", n, v1, v2, map[string]string{"method": method}, "-transport", "framed", "-protocol", "binary", "-method", method)
+	return on("thrift", n, v1, v2, map[string]string{"method": method}, "-transport", "framed", "-protocol", "binary", "-method", method, "-millis", "1")
 }
 
 func dubboCheck(n int, v1, v2 float64, user string) check {
@@ -60,8 +60,8 @@ func steps(*stage) []step {
 			reviewsCheck(5000, 0, 100, "jason"), reviewsCheck(5000, 100, 0, "martha")}},
 		{name: "Thrift 20/80 → 80/20", edit: split(thrift, "thrift", 80, 20), checks: []check{thriftCheck(15000, 80, 20, "sayHello")}},
 		{name: "Dubbo 20/80 → 80/20", edit: split(dubbo, "dubbo", 80, 20), checks: []check{dubboCheck(5000, 80, 20, "jason")}},
-		{name: "Thrift by method", edit: byAttribute(thrift, "thrift", "method", "echo"),
-			checks: []check{thriftCheck(5000, 100, 0, "echo"), thriftCheck(5000, 0, 100, "sayHello")}},
+		{name: "Thrift by method", edit: byAttribute(thrift, "thrift", "method", "slow"),
+			checks: []check{thriftCheck(5000, 100, 0, "slow"), thriftCheck(5000, 0, 100, "sayHello")}},
 		{name: "Dubbo by attachment", edit: byAttribute(dubbo, "dubbo", "attachment[user]", "jason"),
 			checks: []check{dubboCheck(5000, 100, 0, "jason"), dubboCheck(5000, 0, 100, "martha")}},
 		{name: "Bookinfo by user", edit: byAttribute(reviews, "reviews", "user", "martha"),
