@@ -155,6 +155,11 @@ func (s *state) use(now time.Time) {
 		delete(s.clusters, name)
 		s.leaving[name] = now.Add(linger)
 	}
+	s.forget()
+}
+
+// forget drops what is held of resources that nothing uses, but for clusters.
+func (s *state) forget() {
 	for name := range s.routes {
 		if !s.wanted[routeType][name] {
 			delete(s.routes, name)
