@@ -165,12 +165,21 @@ func (p *process) drainAll() {
 	}
 }
 
+// ready returns why the proxy does not serve all that it should; nil if it
+// does. A proxy for which the control plane has no listener is ready too.
+func (p *process) ready() error {
+	if config, _ := p.listeners.inForce(); config == nil && p.client.Status().Synced {
+		return nil
+	}
+	return p.listeners.ready()
+}
+
 // source is what the admin endpoint shows.
 func (p *process) source() admin.Source {
 	n := p.config.Node
 	return admin.Source{
 		Node:     admin.Node{ID: n.ID, Namespace: n.Namespace, Workload: n.Workload, Labels: n.Labels},
-		Ready:    p.listeners.ready,
+		Ready:    p.ready,
 		Config:   func() any { return configView(p.listeners, p.client.Status()) },
 		Clusters: func() any { return p.clusters.Status() },
 		Explain:  p.explain,

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/aeraki-mesh/aeraki/codec"
@@ -74,8 +75,8 @@ func (w *Worker) reply(up *upstream, b []byte, m *codec.Message) {
 		}
 		return
 	}
-	if !up.byID && up.pool.cluster.lis.renumberer != nil && m.ID != s.wireID {
-		if s = w.skip(up, m.ID); s == nil {
+	if !up.byID && up.pool.cluster.lis.renumberer != nil && !s.answeredBy(b, m) {
+		if s = w.skip(up, b, m); s == nil {
 			w.badReply(up, errOutOfOrder)
 			return
 		}
@@ -97,15 +98,21 @@ func (w *Worker) reply(up *upstream, b []byte, m *codec.Message) {
 	}
 }
 
-// skip returns the request on up that id names, and takes those before it for
-// one-way messages in the guise of requests; nil if the protocol has no such
-// thing, or id names none.
-func (w *Worker) skip(up *upstream, id uint64) *stream {
+// answeredBy reports whether the reply m in b is to s: it has its id and, where
+// ids are the client's and need not be unique on its connection, its name.
+func (s *stream) answeredBy(b []byte, m *codec.Message) bool {
+	return m.ID == s.wireID && (s.renumber || m.Keep.Len == 0 || bytes.Equal(m.Keep.Of(b), s.origin.Kept))
+}
+
+// skip returns the request on up that the reply m in b is to, and takes those
+// before it for one-way messages in the guise of requests; nil if the protocol
+// has no such thing, or the reply is to none.
+func (w *Worker) skip(up *upstream, b []byte, m *codec.Message) *stream {
 	if !up.pool.cluster.lis.traits.SilentRequests {
 		return nil
 	}
 	s := up.first
-	for s != nil && s.wireID != id {
+	for s != nil && !s.answeredBy(b, m) {
 		s = s.further
 	}
 	if s == nil {

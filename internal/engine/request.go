@@ -15,6 +15,9 @@ func (w *Worker) request(d *downstream, b []byte, m *codec.Message) {
 		return
 	}
 	s.series = d.lis.noRoute
+	if m.Unread {
+		w.note(Unread, "client", d.remote, "listener", d.lis.cfg.Name, "variant", m.Variant)
+	}
 	if m.Kind == codec.Request && d.lis.isSilent(s.origin.Kept) {
 		m.Kind = codec.Oneway
 	}

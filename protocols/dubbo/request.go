@@ -39,11 +39,13 @@ const genericTypes = "Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;"
 // request reads the invocation in the body of a request.
 func (d *decoder) request(b []byte, m *codec.Message) {
 	if !Readable(m.Variant) {
+		m.Unread = true
 		return
 	}
 	d.cur.start(b, headerLen, m.Variant, d.limits.Depth)
 	if !d.invocation(&d.cur, m) {
 		m.Notes[noteFlags].Off |= flagMalformed
+		m.Unread = true
 	}
 }
 
