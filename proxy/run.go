@@ -166,9 +166,23 @@ func (p *process) drainAll() {
 }
 
 // ready returns why the proxy does not serve all that it should; nil if it
-// does. A proxy for which the control plane has no listener is ready too.
+// does. A proxy for which the control plane has no listener is ready too, one
+// whose listeners wait for their routes is not.
 func (p *process) ready() error {
-	if config, _ := p.listeners.inForce(); config == nil && p.client.Status().Synced {
+	status := p.client.Status()
+	config, _ := p.listeners.inForce()
+	served := map[string]bool{}
+	if config != nil {
+		for _, l := range config.Listeners {
+			served[l.Name] = true
+		}
+	}
+	for _, r := range status.Resources {
+		if r.Type == "Listener" && !served[r.Name] {
+			return fmt.Errorf("listener %s is not in force: %s", r.Name, r.Error)
+		}
+	}
+	if config == nil && status.Synced {
 		return nil
 	}
 	return p.listeners.ready()
