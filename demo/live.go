@@ -23,7 +23,6 @@ type row struct {
 	svc     *service
 	traffic traffic
 	client  *harness.Process
-	seen    int // lines of the client that were read
 	last    harness.Report
 }
 

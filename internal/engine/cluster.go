@@ -100,18 +100,29 @@ func (w *Worker) endpoint(d *downstream, s *stream, c *cluster, b []byte, m *cod
 		}
 		return c.pools[0]
 	}
+	chosen := w.balance(d, s, c, b, m)
+	for i := range c.pools {
+		if p := c.pools[(chosen+i)%len(c.pools)]; p.leaving <= w.now {
+			return p
+		}
+	}
+	return c.pools[chosen] // all are leaving
+}
+
+// balance returns the index of the pool that the cluster's policy chooses.
+func (w *Worker) balance(d *downstream, s *stream, c *cluster, b []byte, m *codec.Message) int {
 	switch c.set.Policy {
 	case LeastRequest:
-		return c.pools[w.leastLoaded(c.set)]
+		return w.leastLoaded(c.set)
 	case RingHash:
 		if h, ok := w.hash(d, s, b, m); ok && len(c.set.Ring) > 0 {
-			return c.pools[c.set.lookup(h)]
+			return c.set.lookup(h)
 		}
-		return c.pools[w.random.Uint64()%uint64(len(c.pools))]
+		return int(w.random.Uint64() % uint64(len(c.pools)))
 	case Random:
-		return c.pools[w.random.Uint64()%uint64(len(c.pools))]
+		return int(w.random.Uint64() % uint64(len(c.pools)))
 	}
-	return c.pools[c.pick.next()]
+	return c.pick.next()
 }
 
 // leastLoaded takes the better of two endpoints drawn at random; load is the

@@ -54,6 +54,7 @@ func (w *Worker) upstreamMessage(up *upstream, b []byte, m *codec.Message) {
 	case codec.HeartbeatReply:
 	case codec.GoAway:
 		w.note(UpstreamGoAway)
+		up.pool.leaving = w.now + leaveQuiet
 		up.retired = true
 		up.pool.dropIdle(up)
 		if up.inflight == 0 && !up.pinned {
@@ -84,8 +85,8 @@ func (w *Worker) reply(up *upstream, b []byte, m *codec.Message) {
 	w.leaveUpstream(s)
 	switch {
 	case s.mirrored, s.down == nil, s.answered:
-		if !s.mirrored {
-			w.note(LateReply, "cluster", up.pool.cluster.name, "endpoint", up.address())
+		if !s.mirrored && w.tally(LateReply) {
+			w.say(LateReply, "cluster", up.pool.cluster.name, "endpoint", up.address())
 		}
 		w.settle(s)
 	default:

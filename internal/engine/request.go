@@ -15,8 +15,8 @@ func (w *Worker) request(d *downstream, b []byte, m *codec.Message) {
 		return
 	}
 	s.series = d.lis.noRoute
-	if m.Unread {
-		w.note(Unread, "client", d.remote, "listener", d.lis.cfg.Name, "variant", m.Variant)
+	if m.Unread && w.tally(Unread) {
+		w.say(Unread, "client", d.remote, "listener", d.lis.cfg.Name, "variant", m.Variant)
 	}
 	if m.Kind == codec.Request && d.lis.isSilent(s.origin.Kept) {
 		m.Kind = codec.Oneway
@@ -110,7 +110,9 @@ func (w *Worker) edit(l *listener, b []byte, m *codec.Message) {
 	}
 	if err != nil {
 		w.patch.Reset()
-		w.note(EditRefused, "listener", l.cfg.Name, "cause", err)
+		if w.tally(EditRefused) {
+			w.say(EditRefused, "listener", l.cfg.Name, "cause", err)
+		}
 	}
 }
 

@@ -182,22 +182,32 @@ func (e Event) quiet() bool { return e == MirrorSent || e == UpstreamGoAway }
 
 // note counts an event and logs it, at most once a second per kind.
 func (w *Worker) note(e Event, args ...any) {
+	if w.tally(e) {
+		w.say(e, args...)
+	}
+}
+
+// tally counts an event and reports whether it is to be logged now. Where an
+// event may happen with every request, its caller asks before it builds the
+// arguments of say, because that allocates.
+func (w *Worker) tally(e Event) bool {
 	w.events[e]++
 	if e.quiet() {
-		return
+		return false
 	}
 	if w.now < w.logNext[e] {
 		w.logSkipped[e]++
-		return
+		return false
 	}
+	return true
+}
+
+// say logs an event that tally said is to be logged.
+func (w *Worker) say(e Event, args ...any) {
 	w.logNext[e] = w.now + time.Second
 	w.log.Warn(e.String(), append(args, "more", w.logSkipped[e])...)
 	w.logSkipped[e] = 0
 }
-
-// noted reports whether note would log now: callers use it to build arguments
-// only when they are shown.
-func (w *Worker) noted(e Event) bool { return !e.quiet() && w.now >= w.logNext[e] }
 
 // Snapshot is a copy of a worker's counters.
 type Snapshot struct {

@@ -14,6 +14,9 @@ type pool struct {
 	all      *upstream // linked by nextInPool
 	idle     *upstream // leasable ones without a client, last used first
 	idleLast *upstream
+	// leaving: until then other endpoints are taken, if there are any; its
+	// server has asked for no more requests.
+	leaving time.Duration
 }
 
 // upstream is a connection to a server.
@@ -44,6 +47,10 @@ type upstream struct {
 const (
 	// poolIdle is how long a connection is kept that nobody uses.
 	poolIdle = 5 * time.Minute
+	// leaveQuiet is how long a server is spared that asked for no more requests.
+	// It is about to end: a new connection would end with it. Dubbo's providers
+	// take 10 s by default.
+	leaveQuiet = 10 * time.Second
 	// maxBeats is how many heartbeats in a row may go unanswered.
 	maxBeats = 3
 )
