@@ -541,6 +541,29 @@ func TestGoAwayRetiresTheConnection(t *testing.T) {
 	}
 }
 
+func TestAServerThatLeavesIsSpared(t *testing.T) {
+	x := newWorld(t, parallel(), toA)
+	x.setEndpoints("a", 9000, 9001)
+	c := x.client()
+	x.send(c, request(1, "m"))
+	x.send(c, request(2, "m"))
+	leaving, staying := x.up(0), x.up(1)
+	x.send(leaving, toy.Append(nil, codec.GoAway, 0, 0, 0, "", "", nil))
+	x.take(staying)
+	for id := uint32(3); id < 7; id++ {
+		x.send(c, request(id, "m"))
+	}
+	if r := x.take(staying); len(r) != 4 || len(x.dials) != 2 {
+		t.Errorf("%d of 4 requests went to the server that stays, %d connections were made", len(r), len(x.dials))
+	}
+	x.later(leaveQuiet)
+	x.send(c, request(7, "m"))
+	x.send(c, request(8, "m"))
+	if len(x.dials) != 3 {
+		t.Error("a server that came back is not taken again")
+	}
+}
+
 func TestDrain(t *testing.T) {
 	x := newWorld(t, parallel(), toA)
 	busy, idle := x.client(), x.client()

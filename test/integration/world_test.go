@@ -190,7 +190,9 @@ type proxy struct {
 func (p *proxy) at(listener string) string {
 	p.w.t.Helper()
 	a, err := p.Address(p.w.ctx, listener)
-	p.w.check(err)
+	if err != nil {
+		p.w.t.Fatalf("%v\n%s", err, p.Log(20))
+	}
 	return a
 }
 
