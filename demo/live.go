@@ -55,7 +55,9 @@ func runLive(ctx context.Context, s *stage) error {
 			}
 		}
 		if terminal || n%10 == 3 {
-			draw(ctx, s, rows, terminal)
+			if err := draw(ctx, s, rows, terminal); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -79,7 +81,7 @@ func isTerminal(f *os.File) bool {
 }
 
 // draw prints the table; on a terminal over the one before.
-func draw(ctx context.Context, s *stage, rows []*row, terminal bool) {
+func draw(ctx context.Context, s *stage, rows []*row, terminal bool) error {
 	var b bytes.Buffer
 	if terminal {
 		b.WriteString("\x1b[H\x1b[2J")
@@ -91,7 +93,8 @@ func draw(ctx context.Context, s *stage, rows []*row, terminal bool) {
 	}
 	diagnostics(ctx, s, &b)
 	hints(ctx, s, &b)
-	os.Stdout.Write(b.Bytes())
+	_, err := os.Stdout.Write(b.Bytes())
+	return err
 }
 
 func (r *row) draw(ctx context.Context, s *stage, b *bytes.Buffer) {
