@@ -17,7 +17,9 @@ const defaultConnectTimeout = 5 * time.Second
 // subset of it.
 func (c *compiler) compileClusters() {
 	for _, s := range c.services {
-		for _, p := range s.Ports {
+		for i := range s.Ports {
+			p := &s.Ports[i]
+			p.IdleTimeout = s.rule.idle(p.Number)
 			c.cluster(s, p.Number, "", nil)
 			for _, name := range s.rule.subsetNames() {
 				c.cluster(s, p.Number, name, s.rule.subsets[name].labels)

@@ -37,6 +37,7 @@ type policy struct {
 	hash           []ir.Hash
 	minRing        uint64
 	connectTimeout time.Duration
+	idleTimeout    *time.Duration // 0: never, where a wider policy says otherwise
 }
 
 // policy returns the policy of a cluster: a subset's own goes before the
@@ -56,6 +57,9 @@ func (r *rule) policy(name string, port uint32) policy {
 		}
 		if l.connectTimeout > 0 {
 			out.connectTimeout = l.connectTimeout
+		}
+		if l.idleTimeout != nil {
+			out.idleTimeout = l.idleTimeout
 		}
 	}
 	return out
@@ -129,6 +133,7 @@ func (c *compiler) destinationRule(f *resource.Form[*networkingv1.DestinationRul
 		}
 		r.at[s.Name] = at
 		r.subsets[s.Name] = subset{labels: s.Labels, policies: trafficPolicies(&found, at+".trafficPolicy", s.TrafficPolicy)}
+		tellSubsetIdle(&found, at+".trafficPolicy", s.TrafficPolicy)
 	}
 	return r, found
 }
@@ -177,8 +182,10 @@ func newPolicy(found *findings, at string, lb *networkingv1.LoadBalancerSettings
 	}
 	if t := pool.Tcp; t != nil {
 		p.connectTimeout = t.ConnectTimeout.AsDuration()
+		p.idleTimeout = idleTimeout(found, at+".connectionPool.tcp.idleTimeout", t.IdleTimeout)
 		notInForce(found, at+".connectionPool.tcp", "maxConnections", t.MaxConnections != 0)
 		notInForce(found, at+".connectionPool.tcp", "tcpKeepalive", t.TcpKeepalive != nil)
+		notInForce(found, at+".connectionPool.tcp", "maxConnectionDuration", t.MaxConnectionDuration != nil)
 	}
 	notInForce(found, at+".connectionPool", "http", pool.Http != nil)
 	return p

@@ -76,7 +76,7 @@ func (c *compiler) serviceEntry(f *resource.Form[*networkingv1.ServiceEntry]) ([
 		return nil, found
 	}
 	slices.SortFunc(base.Ports, func(a, b ir.Port) int { return cmp.Compare(a.Number, b.Number) })
-	base.Sharing = sharing(&found, f.Annotations)
+	base.Sharing, base.Limits = sharing(&found, f.Annotations), limits(&found, f.Annotations)
 	c.serviceEndpoints(&base, &found, f)
 	if len(f.Spec.Hosts) == 0 {
 		found.add(fault, "spec.hosts", "Required", "name the service", "there is no host")

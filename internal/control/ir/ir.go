@@ -29,6 +29,7 @@ type Service struct {
 	// ExportTo lists the client namespaces that see it; "*": all.
 	ExportTo []string `json:"exportTo"`
 	Sharing  Sharing  `json:"sharing,omitempty"`
+	Limits   Limits   `json:"limits,omitzero"`
 	// Ports by number.
 	Ports []Port `json:"ports"`
 }
@@ -74,6 +75,9 @@ type Port struct {
 	// unless an ApplicationProtocol says otherwise.
 	Protocol string `json:"protocol"`
 	Codec    string `json:"codec"`
+	// IdleTimeout closes a downstream connection that has had no request for
+	// this long; 0: never.
+	IdleTimeout time.Duration `json:"idleTimeout,omitempty"`
 	// Table is the route table of clients whose namespace is not in Tables.
 	Table string `json:"table"`
 	// Tables are by namespace.

@@ -154,12 +154,17 @@ func servicePort(m *ir.Mesh, want *ServicePort) (*ir.Service, *ir.Port, error) {
 
 func listener(name string, bind netip.AddrPort, t target) (*listenerv3.Listener, error) {
 	first, _, _ := strings.Cut(t.service.Host, ".")
-	config, err := anypb.New(&proxyv1.MetaProtocol{
+	filter := &proxyv1.MetaProtocol{
 		Protocol:        t.port.Codec,
 		RouteConfigName: t.table,
 		Destination:     &proxyv1.Destination{Host: t.service.Host, Name: first, Namespace: t.service.Namespace},
+		Limits:          limits(t.service.Limits),
 		Sharing:         sharing(t.service.Sharing),
-	})
+	}
+	if t.port.IdleTimeout > 0 {
+		filter.IdleTimeout = durationpb.New(t.port.IdleTimeout)
+	}
+	config, err := anypb.New(filter)
 	if err != nil {
 		return nil, fmt.Errorf("xds: listener %q: %w", name, err)
 	}
