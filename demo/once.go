@@ -34,6 +34,7 @@ type check struct {
 	args    []string // of the client, beside the service's own
 	says    map[string]string
 	want    map[string]float64 // share in percent by version
+	within  float64            // of it, in points; 0: tolerance
 	n       int
 }
 
@@ -173,7 +174,7 @@ func (s *stage) measure(ctx context.Context, st step, c check) (measured, error)
 	if r.Failed() > 0 || r.Sent != c.n {
 		return row, fmt.Errorf("of %d requests %d were sent and %d failed: %v, %d wrong", c.n, r.Sent, r.Failed(), r.Errors, r.Wrong)
 	}
-	return row, sameShares(c.want, got, tolerance)
+	return row, sameShares(c.want, got, max(c.within, tolerance))
 }
 
 // finish stops the clients, then the servers, and compares their counts.
