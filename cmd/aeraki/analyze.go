@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +34,7 @@ func analyzeCommand(builtin []codec.Protocol) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found := lint.Findings(r, slices.Sorted(maps.Keys(in.options.Schemas)))
+			found := lint.Findings(r)
 			if err := out.print(cmd.OutOrStdout(), found, func(w io.Writer) error { return findingsText(w, found) }); err != nil {
 				return err
 			}

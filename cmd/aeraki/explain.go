@@ -58,7 +58,7 @@ func runExplain(cmd *cobra.Command, in *folder, out *output, builtin []codec.Pro
 	if err != nil {
 		return err
 	}
-	a, err := explain.Explain(r, explain.Known{Schemas: in.options.Schemas, Filters: filters.Builtin()}, *q)
+	a, err := explain.Explain(r, filters.Builtin(), *q)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func completeExplain(cmd *cobra.Command, in *folder, flags *asked, builtin []cod
 		if err != nil {
 			return nil, directive
 		}
-		names := explain.Attributes(r, explain.Known{Schemas: in.options.Schemas}, *q)
+		names := explain.Attributes(r, *q)
 		for i, n := range names {
 			names[i] = strings.TrimSuffix(n, "*]") // name[ is what goes on
 			if names[i] == n {

@@ -5,6 +5,7 @@ import (
 
 	proxyv1 "github.com/aeraki-mesh/aeraki/api/proxy/v1"
 	"github.com/aeraki-mesh/aeraki/codec"
+	"github.com/aeraki-mesh/aeraki/filter"
 	"github.com/aeraki-mesh/aeraki/internal/control/controller"
 	"github.com/aeraki-mesh/aeraki/internal/control/ir"
 	"github.com/aeraki-mesh/aeraki/internal/control/resource"
@@ -13,9 +14,10 @@ import (
 )
 
 // Explain says what becomes of the request that the question describes. The
-// answer is the engine's own route table's. The error is one sentence for the
+// answer is the engine's own route table's; filters are those that routes may
+// name. The error is one sentence for the
 // user who asked.
-func Explain(r *controller.Result, k Known, q Question) (*Answer, error) {
+func Explain(r *controller.Result, filters []filter.Filter, q Question) (*Answer, error) {
 	at, err := find(r, &q)
 	if err != nil {
 		return nil, err
@@ -24,12 +26,12 @@ func Explain(r *controller.Result, k Known, q Question) (*Answer, error) {
 	for name := range q.Attributes {
 		named = append(named, name)
 	}
-	properties, open := k.protocol(r, at.port, named)
+	properties, open := properties(r, at.port, named)
 	req, attributes, err := describe(properties, q.Attributes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at.port.Protocol, err)
 	}
-	t, err := k.compile(r, at, properties, &q)
+	t, err := routeTable(r, at, &q, route.Options{Protocol: &schemaProtocol{at.port.Codec, properties}, Filters: filters})
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +54,8 @@ func Explain(r *controller.Result, k Known, q Question) (*Answer, error) {
 	return a, nil
 }
 
-func (k *Known) compile(r *controller.Result, at place, properties []codec.Property, q *Question) (*route.Table, error) {
+// routeTable compiles the table of the place as a proxy of the caller would.
+func routeTable(r *controller.Result, at place, q *Question, o route.Options) (*route.Table, error) {
 	var rc *proxyv1.RouteConfiguration
 	for i := range r.Resources {
 		if r.Resources[i].Type == xds.RouteType && r.Resources[i].Name == at.table.Name {
@@ -62,11 +65,10 @@ func (k *Known) compile(r *controller.Result, at place, properties []codec.Prope
 	if rc == nil {
 		return nil, fmt.Errorf("explain: route table %q is not served", at.table.Name)
 	}
-	var source route.Source
 	if q.Caller != nil && q.Gateway == "" {
-		source = route.Source{Namespace: q.Caller.Namespace, Labels: q.Caller.Labels, Known: true}
+		o.Source = route.Source{Namespace: q.Caller.Namespace, Labels: q.Caller.Labels, Known: true}
 	}
-	t, err := route.Compile(rc, route.Options{Protocol: &schemaProtocol{at.port.Codec, properties}, Filters: k.Filters, Source: source})
+	t, err := route.Compile(rc, o)
 	if err != nil {
 		return nil, fmt.Errorf("a proxy would refuse this: %w", err)
 	}
@@ -79,10 +81,8 @@ func (a *Answer) tellRefused(r *controller.Result) {
 		if o.Current == nil || len(o.Current.Spec.Hosts) == 0 || o.Current.Spec.Hosts[0] != a.Host {
 			continue
 		}
-		for _, s := range r.Objects {
-			if s.Object == o.Key.Diag() && !s.Accepted {
-				a.note("%s is not in force as it is written: %s", o.Key, s.Message)
-			}
+		if s := r.Status(o.Key.Diag()); s != nil && !s.Accepted {
+			a.note("%s is not in force as it is written: %s", o.Key, s.Message)
 		}
 	}
 }

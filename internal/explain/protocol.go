@@ -5,13 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	metarouterv1 "github.com/aeraki-mesh/aeraki/api/metaprotocol/v1alpha1"
 	"github.com/aeraki-mesh/aeraki/codec"
 	"github.com/aeraki-mesh/aeraki/internal/control/compile"
 	"github.com/aeraki-mesh/aeraki/internal/control/controller"
 	"github.com/aeraki-mesh/aeraki/internal/control/ir"
 	"github.com/aeraki-mesh/aeraki/internal/control/resource"
-	"github.com/aeraki-mesh/aeraki/internal/diag"
 )
 
 // schemaProtocol is a protocol of which only the properties are known: enough
@@ -43,59 +41,28 @@ func (r request) Get(_ []byte, _ *codec.Message, ref codec.Ref) (codec.Value, bo
 	return v, ok
 }
 
-// protocol returns the properties of the port's protocol: those of the
-// ApplicationProtocol in force, else those of the built-in codec. Where nobody
-// told any, compile does not check attributes; open is true then, and the
-// properties are those that rules and the request name.
-func (k *Known) protocol(r *controller.Result, p *ir.Port, named []string) (properties []codec.Property, open bool) {
-	if f := applicationProtocol(r, p.Protocol); f != nil && len(f.Spec.Properties) > 0 {
-		return schemaProperties(f.Spec.Properties), false
-	}
-	if s, ok := k.Schemas[p.Codec]; ok {
-		return s.Properties, false
+// properties returns those of the port's protocol. Where nobody told any,
+// compile does not check attributes; open is true then, and the properties are
+// those that rules and the request name.
+func properties(r *controller.Result, p *ir.Port, named []string) (properties []codec.Property, open bool) {
+	if known := r.Protocol(p.Protocol); known != nil && !known.Open {
+		return known.Schema.Properties, false
 	}
 	return openProperties(named), true
 }
 
-func schemaProperties(in []metarouterv1.Property) []codec.Property {
-	out := make([]codec.Property, len(in))
-	for i, p := range in {
-		out[i] = codec.Property{Name: p.Name, Keyed: p.Keyed, Fallback: p.Fallback, Mutable: p.Mutable, Doc: p.Doc}
-		if p.Type == codec.Int.String() {
-			out[i].Type = codec.Int
-		}
-	}
-	return out
-}
-
-// applicationProtocol returns the form in force that defines the protocol, nil
-// if none does.
-func applicationProtocol(r *controller.Result, name string) *resource.Form[*metarouterv1.ApplicationProtocolSpec] {
-	for _, o := range r.Snapshot.ApplicationProtocols {
-		if f := inForce(r, o); f != nil && f.Spec.Protocol == name {
-			return f
-		}
-	}
-	return nil
-}
-
 // inForce returns the form of an object that compile put in force, nil if none.
 func inForce[T any](r *controller.Result, o resource.Object[T]) *resource.Form[T] {
-	switch status(r, o.Key.Diag()) {
-	case compile.Current:
+	s := r.Status(o.Key.Diag())
+	switch {
+	case s == nil:
+		return nil
+	case s.InForce == compile.Current:
 		return o.Current
-	case compile.LastGood:
+	case s.InForce == compile.LastGood:
 		return o.LastGood
 	}
 	return nil
-}
-
-func status(r *controller.Result, o diag.Object) compile.InForce {
-	i := slices.IndexFunc(r.Objects, func(s compile.ObjectStatus) bool { return s.Object == o })
-	if i < 0 {
-		return compile.None
-	}
-	return r.Objects[i].InForce
 }
 
 // openProperties makes a property of each name, a family of each that has a

@@ -8,20 +8,10 @@ import (
 	"strings"
 
 	"github.com/aeraki-mesh/aeraki/codec"
-	"github.com/aeraki-mesh/aeraki/filter"
-	"github.com/aeraki-mesh/aeraki/internal/control/compile"
 	"github.com/aeraki-mesh/aeraki/internal/control/controller"
 	"github.com/aeraki-mesh/aeraki/internal/control/ir"
 	"github.com/aeraki-mesh/aeraki/internal/lint/nearest"
 )
-
-// Known is what the program has beside the folder.
-type Known struct {
-	// Schemas are the built-in protocols by name.
-	Schemas map[string]compile.ProtocolSchema
-	// Filters are those that routes may name.
-	Filters []filter.Filter
-}
 
 // Question describes a request.
 type Question struct {
@@ -177,11 +167,11 @@ func meant(properties []codec.Property, name string) string {
 
 // Attributes lists what a request to the question's host may say, keyed ones
 // as name[*]; none where the host or the properties are not known.
-func Attributes(r *controller.Result, k Known, q Question) []string {
+func Attributes(r *controller.Result, q Question) []string {
 	at, err := find(r, &q)
 	if err != nil {
 		return nil
 	}
-	properties, _ := k.protocol(r, at.port, names(at.table))
-	return codec.PropertyNames(properties)
+	known, _ := properties(r, at.port, names(at.table))
+	return codec.PropertyNames(known)
 }

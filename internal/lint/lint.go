@@ -5,7 +5,6 @@ package lint
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/aeraki-mesh/aeraki/internal/control/compile"
 	"github.com/aeraki-mesh/aeraki/internal/control/controller"
@@ -15,9 +14,9 @@ import (
 
 // Findings returns the diagnostics of the result and the findings, sorted. What
 // keeps an object out of force is an error, a slip that changes what traffic does is a warning, what is only good to know
-// is an Info. Protocols are the names of the built-in ones.
-func Findings(r *controller.Result, protocols []string) []diag.Diagnostic {
-	l := &linter{r: r, protocols: knownProtocols(r, protocols)}
+// is an Info.
+func Findings(r *controller.Result) []diag.Diagnostic {
+	l := &linter{r: r, protocols: protocolNames(r)}
 	l.ports()
 	l.routes()
 	l.subsets()
@@ -46,8 +45,7 @@ func (l *linter) add(m *resource.Meta, f finding, format string, args ...any) {
 // current is the form that the user wrote, nil if it is not in force: lint
 // speaks of nothing that is refused anyway.
 func current[T any](l *linter, o resource.Object[T]) *resource.Form[T] {
-	i := slices.IndexFunc(l.r.Objects, func(s compile.ObjectStatus) bool { return s.Object == o.Key.Diag() })
-	if i < 0 || l.r.Objects[i].InForce != compile.Current {
+	if s := l.r.Status(o.Key.Diag()); s == nil || s.InForce != compile.Current {
 		return nil
 	}
 	return o.Current

@@ -32,7 +32,7 @@ func TestFindings(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := []string{}
-		for _, d := range Findings(r, []string{"dubbo", "thrift"}) {
+		for _, d := range Findings(r) {
 			lines = append(lines, strings.TrimPrefix(d.String(), dir+string(filepath.Separator)))
 		}
 		golden.Check(t, name, lines)

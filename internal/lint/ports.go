@@ -7,7 +7,6 @@ import (
 
 	networkingv1 "istio.io/api/networking/v1alpha3"
 
-	"github.com/aeraki-mesh/aeraki/internal/control/controller"
 	"github.com/aeraki-mesh/aeraki/internal/control/resource"
 	"github.com/aeraki-mesh/aeraki/internal/diag"
 	"github.com/aeraki-mesh/aeraki/internal/lint/nearest"
@@ -25,7 +24,7 @@ func (l *linter) ports() {
 			continue
 		}
 		for i, p := range f.Spec.Ports {
-			if l.managed(f, p.Number) {
+			if l.managed(f, p.Number) || saysManaged(p.Name) {
 				continue
 			}
 			meant := l.portMeant(strings.ToLower(p.Name))
@@ -45,6 +44,12 @@ func (l *linter) managed(f *resource.Form[*networkingv1.ServiceEntry], number ui
 		}
 	}
 	return false
+}
+
+// saysManaged: the name is right as far as the protocol; compile tells what is
+// wrong with that, and the service as a whole.
+func saysManaged(name string) bool {
+	return strings.HasPrefix(strings.ToLower(name)+"-", "tcp-"+metaprotocol+"-")
 }
 
 // portMeant returns the name that the port was probably meant to have, "" if
@@ -77,16 +82,4 @@ func (l *linter) portMeant(name string) string {
 		return ""
 	}
 	return "tcp-" + metaprotocol + "-" + near
-}
-
-// knownProtocols adds those that the folder defines.
-func knownProtocols(r *controller.Result, builtin []string) []string {
-	out := slices.Clone(builtin)
-	for _, o := range r.Snapshot.ApplicationProtocols {
-		if o.Current != nil {
-			out = append(out, o.Current.Spec.Protocol)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

@@ -69,9 +69,30 @@ type Result struct {
 	Diagnostics []diag.Diagnostic
 	// Objects by key.
 	Objects []ObjectStatus
+	// Protocols in force, built-in ones included, by name.
+	Protocols []Protocol
 	// Accepted are the objects whose current form is in force, with its hash:
 	// the source keeps these forms as last good.
 	Accepted map[resource.Key]string
+}
+
+// Status returns the status of the object, nil if there is no such object.
+func (r *Result) Status(o diag.Object) *ObjectStatus {
+	i, ok := slices.BinarySearchFunc(r.Objects, o, func(s ObjectStatus, o diag.Object) int { return s.Object.Compare(o) })
+	if !ok {
+		return nil
+	}
+	return &r.Objects[i]
+}
+
+// Protocol returns the protocol in force that port names call so, nil if there
+// is none.
+func (r *Result) Protocol(name string) *Protocol {
+	i, ok := slices.BinarySearchFunc(r.Protocols, name, func(p Protocol, n string) int { return strings.Compare(p.Name, n) })
+	if !ok {
+		return nil
+	}
+	return &r.Protocols[i]
 }
 
 // Compile compiles the snapshot.
@@ -93,7 +114,7 @@ func Compile(s *resource.Snapshot, o Options) *Result {
 // compiler is the state of one Compile.
 type compiler struct {
 	options     Options
-	protocols   map[string]protocol
+	protocols   map[string]Protocol
 	workloads   []workload
 	services    map[string]*service // by host
 	clusters    map[string]ir.Cluster
@@ -117,6 +138,9 @@ func (c *compiler) result() *Result {
 		return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(a.Port, b.Port))
 	})
 	r := &Result{Mesh: c.mesh, Diagnostics: diag.Sort(c.diagnostics), Accepted: c.accepted}
+	for _, name := range c.protocolNames() {
+		r.Protocols = append(r.Protocols, c.protocols[name])
+	}
 	for _, s := range c.status {
 		r.Objects = append(r.Objects, *s)
 	}

@@ -19,7 +19,7 @@ func (r *routing) hash(at string, in *metarouterv1.MetaRoute) []ir.Hash {
 		}
 		full, _, err := r.protocol.attribute(h.Attribute)
 		if err != nil {
-			r.found.add(fault, fmt.Sprintf("%s.hashPolicy[%d].attribute", at, i), "UnknownAttribute", "these are the attributes of "+r.protocol.name, "%v", err)
+			r.found.add(fault, fmt.Sprintf("%s.hashPolicy[%d].attribute", at, i), "UnknownAttribute", "these are the attributes of "+r.protocol.Name, "%v", err)
 			continue
 		}
 		out = append(out, ir.Hash{Property: full})

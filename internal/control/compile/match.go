@@ -35,7 +35,7 @@ func (r *routing) match(at string, in *metarouterv1.MetaRouteMatch) ir.Match {
 		field := at + ".attributes." + name
 		full, _, err := r.protocol.attribute(name)
 		if err != nil {
-			r.found.add(fault, field, "UnknownAttribute", "these are the attributes of "+r.protocol.name, "%v", err)
+			r.found.add(fault, field, "UnknownAttribute", "these are the attributes of "+r.protocol.Name, "%v", err)
 			continue
 		}
 		m := in.Attributes[name]

@@ -25,13 +25,13 @@ func (r *routing) mutations(at string, in []metarouterv1.KeyValue) []ir.Mutation
 		full, mutable, err := r.protocol.attribute(kv.Key)
 		switch {
 		case err != nil:
-			r.found.add(fault, field, "UnknownAttribute", "these are the attributes of "+r.protocol.name, "%v", err)
+			r.found.add(fault, field, "UnknownAttribute", "these are the attributes of "+r.protocol.Name, "%v", err)
 			continue
-		case !r.protocol.open && !r.protocol.schema.Mutable:
-			r.found.add(fault, field, "NotMutable", "remove the mutation", "messages of %s carry nothing that can be changed", r.protocol.name)
+		case !r.protocol.Open && !r.protocol.Schema.Mutable:
+			r.found.add(fault, field, "NotMutable", "remove the mutation", "messages of %s carry nothing that can be changed", r.protocol.Name)
 			continue
 		case !mutable:
-			r.found.add(fault, field, "NotMutable", r.protocol.mutableAdvice(), "%s of %s can be read but not changed", full, r.protocol.name)
+			r.found.add(fault, field, "NotMutable", r.protocol.mutableAdvice(), "%s of %s can be read but not changed", full, r.protocol.Name)
 			continue
 		}
 		op := kv.Op

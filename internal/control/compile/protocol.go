@@ -9,57 +9,60 @@ import (
 	"github.com/aeraki-mesh/aeraki/internal/control/resource"
 )
 
-// protocol is a protocol that port names may have.
-type protocol struct {
-	name, codec string
-	schema      ProtocolSchema
-	// open: nobody told its properties, so attributes are not checked.
-	open bool
+// Protocol is a protocol that port names may have.
+type Protocol struct {
+	// Name is the name in port names, Codec that of the codec.
+	Name, Codec string
+	// Schema is that of the ApplicationProtocol in force, else the built-in
+	// one; empty where Open.
+	Schema ProtocolSchema
+	// Open: nobody told its properties, so attributes are not checked.
+	Open bool
 }
 
 func (c *compiler) compileProtocols(objects []resource.Object[*metarouterv1.ApplicationProtocolSpec]) {
-	c.protocols = map[string]protocol{}
+	c.protocols = map[string]Protocol{}
 	for name, schema := range c.options.Schemas {
-		c.protocols[name] = protocol{name: name, codec: name, schema: schema}
+		c.protocols[name] = Protocol{Name: name, Codec: name, Schema: schema}
 	}
-	var forms []chosen[*metarouterv1.ApplicationProtocolSpec, protocol]
+	var forms []chosen[*metarouterv1.ApplicationProtocolSpec, Protocol]
 	for _, o := range objects {
 		if ch, ok := choose(c, o, "the protocol is not known", c.protocol); ok {
 			forms = append(forms, ch)
 		}
 	}
-	slices.SortStableFunc(forms, func(a, b chosen[*metarouterv1.ApplicationProtocolSpec, protocol]) int {
+	slices.SortStableFunc(forms, func(a, b chosen[*metarouterv1.ApplicationProtocolSpec, Protocol]) int {
 		return a.form.Older(&b.form.Meta)
 	})
 	owner := map[string]resource.Key{}
 	for _, ch := range forms {
-		if first, taken := owner[ch.made.name]; taken {
-			c.refuse(&ch.form.Meta, conflict("spec.protocol", "Conflicted", "remove one of them", "%s defines %q already", first, ch.made.name))
+		if first, taken := owner[ch.made.Name]; taken {
+			c.refuse(&ch.form.Meta, conflict("spec.protocol", "Conflicted", "remove one of them", "%s defines %q already", first, ch.made.Name))
 			continue
 		}
-		owner[ch.made.name] = ch.form.Key
-		c.protocols[ch.made.name] = ch.made
+		owner[ch.made.Name] = ch.form.Key
+		c.protocols[ch.made.Name] = ch.made
 	}
 }
 
-func (c *compiler) protocol(f *resource.Form[*metarouterv1.ApplicationProtocolSpec]) (protocol, findings) {
+func (c *compiler) protocol(f *resource.Form[*metarouterv1.ApplicationProtocolSpec]) (Protocol, findings) {
 	var found findings
-	p := protocol{name: f.Spec.Protocol, codec: f.Spec.Codec}
-	if p.codec == "" {
-		p.codec = p.name
+	p := Protocol{Name: f.Spec.Protocol, Codec: f.Spec.Codec}
+	if p.Codec == "" {
+		p.Codec = p.Name
 	}
-	p.codec = p.codec[strings.LastIndexByte(p.codec, '.')+1:]
-	schema, builtIn := c.options.Schemas[p.codec]
+	p.Codec = p.Codec[strings.LastIndexByte(p.Codec, '.')+1:]
+	schema, builtIn := c.options.Schemas[p.Codec]
 	switch {
 	case len(f.Spec.Properties) > 0:
-		p.schema = ProtocolSchema{Properties: properties(f.Spec.Properties), Parallel: schema.Parallel || f.Spec.Parallel}
-		p.schema.Mutable = schema.Mutable || !builtIn
+		p.Schema = ProtocolSchema{Properties: properties(f.Spec.Properties), Parallel: schema.Parallel || f.Spec.Parallel}
+		p.Schema.Mutable = schema.Mutable || !builtIn
 	case builtIn:
-		p.schema = schema
+		p.Schema = schema
 	default:
-		p.open = true
+		p.Open = true
 		found.add(note, "spec.properties", "NoSchema", "add what \"describe\" of a proxy with the codec prints",
-			"the properties of codec %q are not known here: attributes of its rules are not checked", p.codec)
+			"the properties of codec %q are not known here: attributes of its rules are not checked", p.Codec)
 	}
 	return p, found
 }
@@ -77,21 +80,21 @@ func properties(in []metarouterv1.Property) []codec.Property {
 
 // attribute returns the property that the attribute names, in its full
 // spelling, and whether mutations may name it.
-func (p *protocol) attribute(name string) (full string, mutable bool, err error) {
-	if p.open {
+func (p *Protocol) attribute(name string) (full string, mutable bool, err error) {
+	if p.Open {
 		return name, true, nil
 	}
-	ref, err := codec.FindProperty(p.schema.Properties, name)
+	ref, err := codec.FindProperty(p.Schema.Properties, name)
 	if err != nil {
 		return "", false, err
 	}
-	return codec.RefName(p.schema.Properties, ref), p.schema.Mutable && p.schema.Properties[ref.Property].Mutable, nil
+	return codec.RefName(p.Schema.Properties, ref), p.Schema.Mutable && p.Schema.Properties[ref.Property].Mutable, nil
 }
 
 // mutableAdvice lists what can be changed.
-func (p *protocol) mutableAdvice() string {
+func (p *Protocol) mutableAdvice() string {
 	var mutable []codec.Property
-	for _, prop := range p.schema.Properties {
+	for _, prop := range p.Schema.Properties {
 		if prop.Mutable {
 			mutable = append(mutable, prop)
 		}

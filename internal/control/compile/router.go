@@ -22,7 +22,7 @@ type routing struct {
 	c         *compiler
 	form      *routerForm
 	port      *ir.Port
-	protocol  protocol
+	protocol  Protocol
 	found     *findings
 	missing   *[]string
 	namespace string

@@ -22,7 +22,7 @@ const SharingAnnotation = "aeraki.io/upstream-sharing"
 type service struct {
 	ir.Service
 	meta      *resource.Meta
-	protocols map[uint32]protocol // by port
+	protocols map[uint32]Protocol // by port
 	discovery ir.Discovery
 	endpoints []endpoint
 	rule      *rule // nil: no DestinationRule
@@ -67,7 +67,7 @@ func (c *compiler) compileServices(objects []resource.Object[*networkingv1.Servi
 // port makes none: it is nobody's business here.
 func (c *compiler) serviceEntry(f *resource.Form[*networkingv1.ServiceEntry]) ([]*service, findings) {
 	var found findings
-	base := service{meta: &f.Meta, protocols: map[uint32]protocol{}}
+	base := service{meta: &f.Meta, protocols: map[uint32]Protocol{}}
 	base.Namespace, base.ExportTo = f.Key.Namespace, exportTo(f.Spec.ExportTo, f.Key.Namespace)
 	for i, p := range f.Spec.Ports {
 		c.servicePort(&base, &found, fmt.Sprintf("spec.ports[%d]", i), p)
@@ -118,7 +118,7 @@ func (c *compiler) servicePort(s *service, found *findings, at string, p *networ
 		if known, ok = c.protocols[name]; !ok && !explicit {
 			known, ok = c.protocols[strings.ToLower(p.Protocol)]
 			if ok {
-				found.add(note, at+".protocol", "BareProtocol", "write tcp-"+known.name, "istiod sniffs ports of protocol %q", p.Protocol)
+				found.add(note, at+".protocol", "BareProtocol", "write tcp-"+known.Name, "istiod sniffs ports of protocol %q", p.Protocol)
 			}
 		}
 	}
@@ -134,7 +134,7 @@ func (c *compiler) servicePort(s *service, found *findings, at string, p *networ
 	case s.Port(p.Number) != nil:
 		found.add(fault, at+".number", "Invalid", "", "port %d is there twice", p.Number)
 	default:
-		s.Ports = append(s.Ports, ir.Port{Number: p.Number, Name: p.Name, Protocol: known.name, Codec: known.codec})
+		s.Ports = append(s.Ports, ir.Port{Number: p.Number, Name: p.Name, Protocol: known.Name, Codec: known.Codec})
 		s.protocols[p.Number] = known
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -95,12 +97,12 @@ func (p *pipeline) tell(old, now *Result, took time.Duration) {
 	var changed []string
 	for i := range now.Resources {
 		id := now.Resources[i].Type + " " + now.Resources[i].Name
-		if before[id] != now.Resources[i].Version && len(changed) < maxTold {
+		if before[id] != now.Resources[i].Version {
 			changed = append(changed, now.Resources[i].Name)
 		}
 		delete(before, id)
 	}
-	p.log.Info("compiled", "services", len(now.Mesh.Services), "resources", len(now.Resources), "changed", changed,
+	p.log.Info("compiled", "services", len(now.Mesh.Services), "resources", len(now.Resources), "changed", namesText(changed),
 		"removed", len(before), "diagnostics", len(now.Diagnostics), "took", took)
 	for _, d := range now.Diagnostics {
 		if !known[d] {
@@ -110,7 +112,19 @@ func (p *pipeline) tell(old, now *Result, took time.Duration) {
 }
 
 // maxTold bounds how many changed resources one line of the log names.
-const maxTold = 20
+const maxTold = 10
+
+// namesText renders names, each once: a cluster and its endpoints have one in
+// common.
+func namesText(names []string) string {
+	slices.Sort(names)
+	names = slices.Compact(names)
+	more := ""
+	if n := len(names) - maxTold; n > 0 {
+		names, more = names[:maxTold], fmt.Sprintf(" and %d more", n)
+	}
+	return strings.Join(names, ", ") + more
+}
 
 func level(s diag.Severity) slog.Level {
 	switch s {

@@ -125,7 +125,7 @@ func compileFile(t *testing.T, path string, o compile.Options) *controller.Resul
 }
 
 func (q *Request) run(t *testing.T, r *controller.Result, known explain.Known) {
-	a, err := explain.Explain(r, known, explain.Question{Host: q.Host, Port: q.Port, Caller: q.From, Gateway: q.Gateway, Attributes: q.Attributes})
+	a, err := explain.Explain(r, known.Filters, explain.Question{Host: q.Host, Port: q.Port, Caller: q.From, Gateway: q.Gateway, Attributes: q.Attributes})
 	if q.Want.Error != "" {
 		if err == nil || !strings.Contains(err.Error(), q.Want.Error) {
 			t.Errorf("the error is %v, want one with %q", err, q.Want.Error)
