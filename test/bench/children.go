@@ -73,6 +73,8 @@ func loadMain(args []string) error {
 	f.DurationVar(&o.Window, "window", 0, "measured time")
 	f.IntVar(&o.Proxy, "proxy", 0, "process whose CPU time is read")
 	f.IntVar(&o.Server, "server", 0, "the echo server's process")
+	f.Uint64Var(&o.Replies, "replies", 0, "the window goes on until there were so many replies")
+	f.StringVar(&o.Metrics, "metrics", "", "URL that tells how many heap objects the proxy allocated")
 	if err := f.Parse(args); err != nil {
 		return err
 	}

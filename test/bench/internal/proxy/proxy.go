@@ -14,6 +14,9 @@ type Proxy struct {
 	// Reference tells that other proxies' CPU is also given as a ratio to
 	// this one's.
 	Reference bool
+	// Go tells that the program is written in Go and says, at its process's
+	// Metrics, how many objects it allocated.
+	Go bool
 	// Start runs the proxy and returns once its process exists; the caller
 	// waits until it answers. It must be called from the goroutine that locked
 	// the main thread: children die with the thread that started them.
@@ -25,8 +28,10 @@ type Setup struct {
 	Wire      string   // protocol
 	Listen    string   // address to accept on
 	Upstreams []string // two endpoints
-	Core      int      // CPU for the proxy; helpers of a proxy belong elsewhere
-	Dir       string   // empty folder of its own, removed after the run
+	Core      int      // CPU for the proxy
+	// HelperCore is for what a proxy needs beside it, such as a control plane.
+	HelperCore int
+	Dir        string // empty folder of its own, removed after the run
 }
 
 // Carries tells whether the proxy can be measured with a protocol.
@@ -41,6 +46,8 @@ func All(i *Installed) []Proxy {
 	both := []string{"thrift", "dubbo"}
 	return []Proxy{
 		{Name: Direct, Wires: both},
+		{Name: "aeraki", Wires: both, Go: true, Start: i.startAeraki(byProtocol)},
+		{Name: "aeraki-shared", Wires: []string{"thrift"}, Go: true, Start: i.startAeraki(shared)},
 		{Name: "haproxy", Wires: both, Reference: true, Start: i.startHAProxy},
 		{Name: "envoy-tcp", Wires: both, Start: i.startEnvoy(tcpProxy, connectionPerClient)},
 		{Name: "envoy-thrift", Wires: []string{"thrift"}, Reference: true, Start: i.startEnvoy(thriftProxy, connectionPerRequest)},

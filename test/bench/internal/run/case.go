@@ -15,13 +15,17 @@ type Case struct {
 	Size         int  // payload bytes
 	Rate         int  // open loop: requests per second, instead of Depth in flight
 	Idle         bool // memory of idle connections; no load
+	Heap         bool // heap objects over heapReplies; for Go programs
 }
+
+// heapReplies is how many replies a heap case has at least.
+const heapReplies = 1_000_000
 
 // DefaultCases are those of DESIGN.md section 8, in the order of the report.
 func DefaultCases() []string {
 	var names []string
 	for _, wire := range []string{"thrift", "dubbo"} {
-		for _, shape := range []string{"64x1", "16x16", "1x1", "64x1-4k", "open", "open5000", "idle"} {
+		for _, shape := range []string{"64x1", "16x16", "1x1", "64x1-4k", "open", "open5000", "idle", "64x1-heap", "16x16-heap"} {
 			names = append(names, wire+"-"+shape)
 		}
 	}
@@ -35,13 +39,14 @@ const (
 	defaultRate = 20_000
 )
 
-// ParseCase reads WIRE-CxD, WIRE-open, WIRE-openRATE or WIRE-idle; "-4k" behind
-// all but the last makes the payload 4,096 bytes instead of 128. C connections
-// hold D requests in flight each.
+// ParseCase reads WIRE-CxD, WIRE-open, WIRE-openRATE or WIRE-idle. C connections
+// hold D requests in flight each. Behind all but the last, "-4k" makes the
+// payload 4,096 bytes instead of 128, and "-heap" counts allocations.
 func ParseCase(name string) (Case, error) {
 	c := Case{Name: name, Size: 128}
 	wire, shape, _ := strings.Cut(name, "-")
 	c.Wire = wire
+	shape, c.Heap = strings.CutSuffix(shape, "-heap")
 	shape, large := strings.CutSuffix(shape, "-4k")
 	if large {
 		c.Size = 4096
@@ -63,8 +68,8 @@ func ParseCase(name string) (Case, error) {
 	}
 	known := wire == "thrift" || wire == "dubbo"
 	loaded := c.Conns >= 1 && c.Conns <= 10_000 && (c.Rate > 0 || c.Depth >= 1)
-	if !known || errC != nil || errD != nil || c.Idle == loaded || c.Idle && large {
-		return Case{}, fmt.Errorf("case is not like thrift-64x1, dubbo-16x16-4k, thrift-open, dubbo-open5000 or thrift-idle: %q", name)
+	if !known || errC != nil || errD != nil || c.Idle == loaded || c.Idle && (large || c.Heap) {
+		return Case{}, fmt.Errorf("case is not like thrift-64x1, dubbo-16x16-4k, thrift-64x1-heap, thrift-open, dubbo-open5000 or thrift-idle: %q", name)
 	}
 	return c, nil
 }

@@ -56,7 +56,7 @@ func (b *Bench) Run(ctx context.Context) ([]Result, error) {
 		r := Result{Case: c}
 		var proxies []proxy.Proxy
 		for _, p := range b.Proxies {
-			if p.Carries(c.Wire) && (p.Start != nil || !c.Idle) {
+			if p.Carries(c.Wire) && (p.Start != nil || !c.Idle) && (p.Go || !c.Heap) {
 				proxies = append(proxies, p)
 				r.Names = append(r.Names, p.Name)
 			}
@@ -86,6 +86,8 @@ func (s *Sample) line(c Case) string {
 	case c.Idle:
 		return fmt.Sprintf("%.1f MB fresh, %.1f with %d connections, %.1f after a request on each",
 			mb(s.Idle.Fresh), mb(s.Idle.Open), s.Idle.Conns, mb(s.Idle.Used))
+	case c.Heap:
+		return fmt.Sprintf("%d heap objects, %d replies", s.Load.Objects, s.Load.Verified)
 	}
 	return fmt.Sprintf("%6.2f µs CPU, %7.0f replies/s, p99 %v", s.CPU(), s.Rate(), s.Load.P99.Round(time.Microsecond))
 }
@@ -124,13 +126,12 @@ func (b *Bench) stage(ctx context.Context, c Case, p proxy.Proxy, dir string) (S
 	}
 	defer server.Stop()
 	var proc *proxy.Process
-	pid := 0
 	if p.Start != nil {
 		listen, err := proxy.FreePort(os.Getpid())
 		if err != nil {
 			return Sample{}, err
 		}
-		proc, err = p.Start(ctx, proxy.Setup{Wire: c.Wire, Listen: listen, Upstreams: targets, Core: b.ProxyCore, Dir: dir})
+		proc, err = p.Start(ctx, proxy.Setup{Wire: c.Wire, Listen: listen, Upstreams: targets, Core: b.ProxyCore, HelperCore: b.LoadCore, Dir: dir})
 		if err != nil {
 			return Sample{}, err
 		}
@@ -138,13 +139,13 @@ func (b *Bench) stage(ctx context.Context, c Case, p proxy.Proxy, dir string) (S
 		if err := answers(ctx, c.Wire, listen, proc); err != nil {
 			return Sample{}, err
 		}
-		pid, targets = proc.PID, []string{listen}
+		targets = []string{listen}
 	}
 	if c.Idle {
-		m, err := b.idle(ctx, c, targets[0], pid)
+		m, err := b.idle(ctx, c, targets[0], proc.PID)
 		return Sample{Idle: m}, err
 	}
-	sample, err := b.load(ctx, c, targets, pid, server.PID)
+	sample, err := b.load(ctx, c, targets, proc, server)
 	if err != nil && proc != nil {
 		return Sample{}, fmt.Errorf("%w; the proxy %s", err, proc.State())
 	}

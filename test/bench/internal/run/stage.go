@@ -29,11 +29,19 @@ func (b *Bench) startServer(ctx context.Context, wire string) (*proxy.Process, [
 	return p, addrs, nil
 }
 
-func (b *Bench) load(ctx context.Context, c Case, targets []string, pid, server int) (Sample, error) {
+// load puts the proxy, nil if there is none, under load.
+func (b *Bench) load(ctx context.Context, c Case, targets []string, under, server *proxy.Process) (Sample, error) {
+	pid := 0
+	if under != nil {
+		pid = under.PID
+	}
 	args := []string{"load", "-wire", c.Wire, "-targets", strings.Join(targets, ","),
 		"-conns", strconv.Itoa(c.Conns), "-depth", strconv.Itoa(c.Depth), "-size", strconv.Itoa(c.Size), "-rate", strconv.Itoa(c.Rate),
 		"-warmup", b.Warmup.String(), "-window", b.Window.String(),
-		"-proxy", strconv.Itoa(pid), "-server", strconv.Itoa(server)}
+		"-proxy", strconv.Itoa(pid), "-server", strconv.Itoa(server.PID)}
+	if c.Heap {
+		args = append(args, "-replies", strconv.Itoa(heapReplies), "-metrics", under.Metrics)
+	}
 	p, err := proxy.StartPinned(b.LoadCore, b.Self, args...)
 	if err != nil {
 		return Sample{}, err
