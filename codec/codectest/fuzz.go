@@ -19,12 +19,12 @@ func Fuzz(f *testing.F, k Kit) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	seeds := newSuite(k, captures)
-	seeds.report = f.Errorf
-	if !seeds.prepare() {
+	s := newSuite(k, captures)
+	s.report = f.Errorf
+	if !s.prepare() {
 		return
 	}
-	for i, x := range seeds.frames {
+	for i, x := range s.frames {
 		if i < maxSeeds {
 			f.Add(x.b, uint16(i), uint8(i))
 		}
@@ -33,16 +33,17 @@ func Fuzz(f *testing.F, k Kit) {
 		if len(b) == 0 {
 			return
 		}
-		s := newSuite(k, nil)
-		s.report = t.Errorf
-		x := seeds.frames[int(place)%len(seeds.frames)] // the decoder's side and past
+		s.report, s.failures = t.Errorf, 0
+		x := s.frames[int(place)%len(s.frames)] // the decoder's side and past
 		s.at("in the place of %s", x.name)
 		defer func() {
 			if p := recover(); p != nil && p != any(enough{}) {
 				panic(p)
 			}
 		}()
+		before := allocated()
 		s.probe(x, b)
+		s.frugal(before, len(b))
 		s.sameInPieces(x, b, 1+int(piece))
 		if s.p.Sniff(b) > codec.Yes {
 			t.Error("sniffing gives no verdict")

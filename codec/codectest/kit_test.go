@@ -16,9 +16,10 @@ import (
 // one-way, application error, heartbeat.
 func captures() fstest.MapFS {
 	text := "# origin: by hand\n" +
-		"C " + hexOf(tinyMessage(tinyRequest, 7, "hello", "world, this is a body")) + "\n" +
+		"C " + hexOf(tinyMessage(tinyRequest, 7, "hello;user=jason", "world, this is a body")) + "\n" +
 		"S " + hexOf(tinyMessage(tinyReply, 7, "hello", "fine")) + "\n" +
-		"C " + hexOf(tinyMessage(tinyOneway, 8, "log", "")) + "\n" +
+		"C " + hexOf(tinyMessage(tinyOneway, 8, "log;trace=on", "")) +
+		hexOf(tinyMessage(tinyOneway, 18, "log", "twice in a line")) + "\n" +
 		"S " + hexOf(tinyMessage(tinyError, 9, "hello", "broken")) + "\n" +
 		"C " + hexOf(tinyMessage(tinyHeartbeat, 10, "", "")) + "\n"
 	return fstest.MapFS{"talk.frames": {Data: []byte(text)}}
@@ -30,7 +31,7 @@ func hexOf(b []byte) string { return fmt.Sprintf("%x", b) }
 // checks that failed, with their reports.
 func failures(t *testing.T, p codec.Protocol, only string, patience time.Duration) map[string]string {
 	t.Helper()
-	k := Kit{Protocol: p, Captures: captures()}
+	k := Kit{Protocol: p, Captures: captures(), Keys: []string{"user"}}
 	c, err := LoadCaptures(k.Captures)
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +48,7 @@ func failures(t *testing.T, p codec.Protocol, only string, patience time.Duratio
 			failed[check.name] += fmt.Sprintf(format, args...) + "\n"
 			mu.Unlock()
 		}
+		s.log = t.Logf
 		s.guard(check.run, patience)
 	}
 	return failed
@@ -83,7 +85,16 @@ func TestBrokenCodecsAreFound(t *testing.T) {
 		{tiny{replyOK: true}, "local replies", "of status"},
 		{tiny{beats: true}, "heartbeats", "is decoded to"},
 		{tiny{away: true}, "go away", "is decoded to"},
-		{tiny{mutatesLength: true}, "mutation", "instead of"},
+		{tiny{mutatesLength: true}, "mutation", "and a size of"},
+		{tiny{wraps: true}, "mutation", "and a size of"},
+		{tiny{injects: true}, "mutation", "instead of"},
+		{tiny{disorders: true}, "mutation", "instead of"},
+		{tiny{twoNames: true}, "mutation", "under two names"},
+		{tiny{copiesID: true}, "mutation", "between Mutate and the copy"},
+		{tiny{stages: true}, "growth", "leaves Scan where it is"},
+		{tiny{remembers: true}, "whole", "a second time"},
+		{tiny{wantedFirst: true}, "wanted", "properties wanted"},
+		{tiny{quotes: true}, "local replies", "is not decoded"},
 		{tiny{mutatesNothing: true}, "mutation", "instead of"},
 		{tiny{garbage: true}, "allocations", "allocations to"},
 		{tiny{sniffsAll: true}, "sniffing", "are taken for"},

@@ -55,8 +55,8 @@ func (s *suite) checkNumbers() {
 	}
 }
 
-// lastCause is the highest Cause there is.
-const lastCause = codec.BadReply
+// lastCause is one more than the highest Cause there is: there will be more.
+const lastCause = codec.BadReply + 1
 
 // checkReplies: the engine's own answer to every request is one reply with the
 // request's id, as the client's decoder sees it.
@@ -71,8 +71,8 @@ func (s *suite) checkReplies() {
 		}
 		o := origin(f.b, &f.m)
 		for cause := codec.NoRoute; cause <= lastCause; cause++ {
-			for _, text := range []string{"", "no route matches", strings.Repeat("long ", 60)} {
-				s.at("%s: reply of cause %d, %d bytes of text", f.name, cause, len(text))
+			for _, text := range []string{"", "no route matches", `"it's" \ {}`, strings.Repeat("long ", 60)} {
+				s.at("%s: reply of cause %d (%v), text %.20q", f.name, cause, cause, text)
 				dst := r.AppendReply([]byte("before"), o, codec.LocalReply{Cause: cause, Text: text})
 				b, kept := bytes.CutPrefix(dst, []byte("before"))
 				if !kept {

@@ -3,24 +3,31 @@ package codectest
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/aeraki-mesh/aeraki/codec"
 )
 
-// poison is what becomes of bytes that must not be looked at again.
-const poison = 0xa5
+// spoiled is what becomes of bytes that must not be looked at again.
+var spoiled = bytes.Repeat([]byte{0xa5}, 4096)
+
+func spoil(b []byte) {
+	for len(b) > 0 {
+		b = b[copy(b, spoiled):]
+	}
+}
 
 // feeding is one message given to a decoder in growing pieces.
 type feeding struct {
 	*suite
-	d    codec.Decoder
-	b    []byte
-	memo func(uint64) uint64
-	want *codec.Want
-	m    codec.Message
-	cost int // bytes that the decoder may have looked at
-	err  error
+	d      codec.Decoder
+	b      []byte
+	memo   func(uint64) uint64
+	want   *codec.Want
+	m      codec.Message
+	cost   int // bytes that the decoder may have looked at
+	stage  int // calls since Scan was moved
+	stages int // how many there were at most when it told what it needs
+	err    error
 }
 
 // try shows the decoder the first n bytes, in memory of their own, those
@@ -29,13 +36,15 @@ type feeding struct {
 func (f *feeding) try(n int) bool {
 	scan := f.m.Scan
 	b := bytes.Clone(f.b[:n])
-	for i := range scan {
-		b[i] ^= poison
-	}
+	spoil(b[:scan])
 	f.cost += n - scan
 	f.err = f.d.Next(b, f.want, f.memo, &f.m)
-	for i := range b {
-		b[i] ^= poison
+	spoil(b)
+	if f.stage++; f.m.Scan > scan {
+		f.stage = 0
+	}
+	if f.m.Need > 0 {
+		f.stages = max(f.stages, f.stage)
 	}
 	switch {
 	case f.err == nil:
@@ -51,6 +60,17 @@ func (f *feeding) try(n int) bool {
 		return false
 	}
 	return true
+}
+
+// asAsked shows the decoder as many bytes as it asks for, at least step more
+// each time. It ends with the message, an error, or all bytes.
+func (f *feeding) asAsked(step int) {
+	for n := min(step, len(f.b)); f.try(n); n = min(max(n+step, f.m.Need), len(f.b)) {
+		if n == len(f.b) {
+			f.err = codec.ErrMore
+			return
+		}
+	}
 }
 
 // found holds a message, found in n bytes, to what the engine relies on.
@@ -71,28 +91,53 @@ func (s *suite) feed(f *frame) *feeding {
 	return &feeding{suite: s, d: s.ready(f), b: f.b, memo: s.memo(f), want: s.all}
 }
 
+// cuts returns at most about most places in n bytes, ascending: all of them,
+// or the first and last ones and some between.
+func cuts(n, most int) []int {
+	step, edge := 1, most/4
+	if n > most {
+		step = 1 + n/(most/2)
+	}
+	var at []int
+	for k := 1; k < n; k++ {
+		if k <= edge || k >= n-edge || k%step == 0 {
+			at = append(at, k)
+		}
+	}
+	return at
+}
+
+// Places of one message that are tried: so many where it is the first of its
+// sort and short, and so many otherwise.
+const (
+	manyCuts = 1024
+	fewCuts  = 64
+)
+
 // checkSplit: the pieces in which a message arrives change nothing, and no
 // byte before Scan is looked at again.
 func (s *suite) checkSplit() {
 	for _, f := range s.frames {
-		s.at("%s: byte by byte", f.name)
-		step := 1 + len(f.b)/4096
+		s.at("%s: as it asks for bytes", f.name)
 		x := s.feed(f)
-		for n := 1; x.try(n) && n < len(f.b); {
-			n = min(n+step, len(f.b))
+		x.asAsked(1)
+		s.settled(f, x, "as it asks for them")
+		s.linear(x, f.name)
+
+		most := fewCuts
+		if f.rank == 0 && len(f.b) <= 16<<10 {
+			most = manyCuts
+		}
+		at := cuts(len(f.b), most)
+		s.at("%s: byte by byte", f.name)
+		x = s.feed(f)
+		for i := 0; i < len(at) && x.try(at[i]); i++ {
+		}
+		if isMore(x.err) {
+			x.try(len(f.b))
 		}
 		s.settled(f, x, "byte by byte")
-
-		x = s.feed(f)
-		for n := 1; x.try(n) && n < len(f.b); {
-			n = min(max(n+1, x.m.Need), len(f.b))
-		}
-		s.settled(f, x, "as it asks for them")
-		if limit := 6*len(f.b) + 32; x.cost > limit { // a few stages, each asked for by length
-			s.failf("%s: %d bytes are looked at %d times: more than %d", f.name, len(f.b), x.cost, limit)
-		}
-
-		for k := 1; k < len(f.b); k += step {
+		for _, k := range at {
 			s.at("%s: split at %d", f.name, k)
 			x = s.feed(f)
 			if x.try(k) {
@@ -112,79 +157,4 @@ func (s *suite) settled(f *frame, x *feeding, how string) {
 	if got := s.outcome(x.d, f.b[:x.m.Head:x.m.Head], &x.m, s.refs); got != f.out {
 		s.failf("%s: %s: %s", f.name, how, differs(got, f.out))
 	}
-}
-
-// event is what a stream of bytes came to: a message or its end.
-type event struct {
-	out outcome
-	end string
-}
-
-// stream decodes messages one after the other from bytes of which step more
-// arrive at a time, until an error or the end. memo answers for the message
-// with this index.
-func (s *suite) stream(d codec.Decoder, b []byte, memo func(index int) uint64, step func() int) []event {
-	var events []event
-	there := 0
-	for len(b) > 0 {
-		ask := func(uint64) uint64 { return memo(len(events)) }
-		x := &feeding{suite: s, d: d, b: b, memo: ask, want: s.all}
-		for there = max(there, min(step(), len(b))); x.try(there); there = min(there+step(), len(b)) {
-			if there == len(b) {
-				return append(events, event{end: "more"})
-			}
-		}
-		if x.err != nil {
-			return append(events, event{end: "error"})
-		}
-		events = append(events, event{out: s.outcome(d, b[:x.m.Head:x.m.Head], &x.m, s.refs)})
-		if x.m.Size > int64(len(b)) {
-			return append(events, event{end: "relaying"})
-		}
-		b = b[x.m.Size:]
-		there = max(0, there-int(x.m.Size))
-	}
-	return append(events, event{end: "end"})
-}
-
-// checkStream: the messages of one direction, back to back, are found in
-// pieces of any size.
-func (s *suite) checkStream() {
-	for _, c := range s.captures {
-		for _, side := range []codec.Side{codec.FromClient, codec.FromServer} {
-			s.streamCapture(c, side)
-		}
-	}
-}
-
-func (s *suite) streamCapture(c Capture, side codec.Side) {
-	var all []byte
-	var want []event
-	memos := []uint64{}
-	for _, f := range s.frames {
-		if f.side == side && f.of(c) {
-			all = append(all, f.b...)
-			want = append(want, event{out: f.out})
-			memos = append(memos, f.memo)
-		}
-	}
-	want = append(want, event{end: "end"})
-	memo := func(index int) uint64 { return memos[min(index, len(memos)-1)] }
-	for seed := range uint64(12) {
-		s.at("%s: side %d as a stream, seed %d", c.Name, side, seed)
-		random := rand.New(rand.NewPCG(seed, 1))
-		largest := []int{1, 3, 17, 100, 1400, len(all)}[seed%6]
-		got := s.stream(s.p.Decoder(side, s.kit.Limits), all, memo, func() int { return 1 + random.IntN(largest) })
-		for i := range want {
-			if i >= len(got) || got[i] != want[i] {
-				s.failf("%s: side %d as a stream in pieces of up to %d: message %d: %+v instead of %+v",
-					c.Name, side, largest, i, got[min(i, len(got)-1)], want[i])
-				break
-			}
-		}
-	}
-}
-
-func (f *frame) of(c Capture) bool {
-	return len(f.name) > len(c.Name) && f.name[:len(c.Name)+1] == c.Name+":"
 }

@@ -1,6 +1,7 @@
 package codectest
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/aeraki-mesh/aeraki/codec"
@@ -10,21 +11,17 @@ import (
 // checkAllocations: what is done for every message allocates nothing once its
 // buffers have grown.
 func (s *suite) checkAllocations() {
-	measured := 0
-	for _, f := range s.frames {
+	for _, f := range s.eachSort() {
 		w := worker{suite: s, f: f, d: s.ready(f), b: append([]byte(nil), f.b...)}
 		w.memo = func(uint64) uint64 { return f.memo }
 		s.at("%s: again and again", f.name)
-		if w.serve() != nil || w.serve() != nil {
-			continue // the first of a conversation may have no second
+		if err := errors.Join(w.serve(), w.serve()); err != nil {
+			s.failf("%s: decoded again: %v", f.name, err)
+			continue
 		}
-		measured++
 		if n := testing.AllocsPerRun(20, func() { w.serve() }); n > 0 {
 			s.failf("%s: %v allocations to decode, read, renumber, edit and answer it", f.name, n)
 		}
-	}
-	if measured == 0 {
-		s.failf("no captured message can be decoded twice by one decoder")
 	}
 }
 

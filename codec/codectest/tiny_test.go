@@ -1,8 +1,10 @@
 package codectest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"sync/atomic"
 
 	"github.com/aeraki-mesh/aeraki/codec"
@@ -10,8 +12,9 @@ import (
 )
 
 // tiny is a codec that is right, or wrong in the ways that its fields say. A
-// message is the magic "Ty", a kind, the length of the name, an id of 32 bits,
-// the length of the body in 32 bits, name, body.
+// message is the magic "Ty", a kind, the length of the head, an id of 32 bits,
+// the length of the body in 32 bits, head, body. The head is a name and fields
+// behind it: "hello;user=jason;trace=7".
 type tiny struct {
 	rescans        bool // looks at bytes before Scan
 	slow           bool // never says how many bytes it needs
@@ -30,7 +33,16 @@ type tiny struct {
 	replyOK        bool         // answers with success
 	beats          bool         // answers a heartbeat with a heartbeat
 	away           bool         // says good-bye with a heartbeat
-	mutatesLength  bool         // forgets the length of the name
+	stages         bool         // asks for the head in small pieces, and reads it again each time
+	remembers      bool         // refuses to see a message twice
+	wantedFirst    bool         // does not note what was not wanted when it asked for more
+	mutatesLength  bool         // is wrong about the length of the head
+	wraps          bool         // lets the length of the head overflow
+	injects        bool         // lets a value hold a separator
+	disorders      bool         // makes edits in the opposite order
+	twoNames       bool         // has a field that is the property trace too
+	copiesID       bool         // has the old id in its patches
+	quotes         bool         // cannot answer with quotes
 	mutatesNothing bool         // says that it did
 	garbage        bool         // allocates for every message
 	sniffsAll      bool         // says yes to anything
@@ -66,7 +78,11 @@ func (p *tiny) Traits() codec.Traits {
 }
 
 func (p *tiny) Properties() []codec.Property {
-	return []codec.Property{{Name: "name", Mutable: true, Doc: "What is called."}}
+	return []codec.Property{
+		{Name: "name", Doc: "What is called."},
+		{Name: "trace", Mutable: true, Doc: "A field of its own."},
+		{Name: "field", Keyed: true, Fallback: true, Mutable: true, Doc: "Another field."},
+	}
 }
 
 func (p *tiny) Sniff(b []byte) codec.Verdict {
@@ -91,6 +107,7 @@ type tinyDecoder struct {
 	seen   int
 	waited bool
 	kept   []byte
+	last   uint64
 }
 
 var errTiny = errors.New("tiny: not a message")
@@ -146,12 +163,21 @@ func (d *tinyDecoder) body(b []byte, want *codec.Want, m *codec.Message) error {
 		if d.p.slow || d.p.lateLimit && size > d.limits.Message {
 			m.Need = 0
 		}
+		if d.p.stages {
+			m.Need = min(head, len(b)+8)
+		}
+		if d.p.wantedFirst && want.Empty() {
+			m.Notes[7].Off = 1
+		}
 		return codec.ErrMore
 	}
 	if d.p.lateLimit && size > d.limits.Message || d.p.wholeDiffers && len(b) > head+10 && b[7] > 0x80 {
 		return errTiny
 	}
-	d.describe(b, want, m, n, size)
+	if d.describe(b, want, m, n, size); d.p.remembers && d.last == m.ID {
+		return errTiny
+	}
+	d.last = m.ID
 	return nil
 }
 
@@ -164,11 +190,17 @@ func (d *tinyDecoder) describe(b []byte, want *codec.Want, m *codec.Message, n i
 	m.ID = uint64(binary.BigEndian.Uint32(b[4:]))
 	m.Head, m.Size = tinyHeader+n, size
 	m.Notes[0] = wire.MakeSpan(tinyHeader, n)
+	if i := bytes.IndexByte(m.Notes[0].Of(b), ';'); i >= 0 {
+		m.Notes[0], m.Notes[1] = wire.MakeSpan(tinyHeader, i), wire.MakeSpan(tinyHeader+i, n-i)
+	}
+	if m.Notes[7].Off == 1 {
+		m.Notes[0] = wire.Span{}
+	}
 	m.Keep = m.Notes[0]
 	if d.p.headShort {
 		m.Head, m.Keep = tinyHeader, wire.Span{}
 	}
-	if d.p.sizeWrong {
+	if d.p.sizeWrong && b[2] == tinyHeartbeat {
 		m.Size++
 	}
 	if d.seen++; d.p.loses && d.seen > 1 && d.waited {
@@ -176,11 +208,24 @@ func (d *tinyDecoder) describe(b []byte, want *codec.Want, m *codec.Message, n i
 	}
 }
 
-func (d *tinyDecoder) Get(b []byte, m *codec.Message, _ codec.Ref) (codec.Value, bool) {
+func (d *tinyDecoder) Get(b []byte, m *codec.Message, r codec.Ref) (codec.Value, bool) {
 	if d.p.keeps && len(d.kept) > tinyHeader {
 		b = d.kept
 	}
-	return codec.Value{Bytes: m.Notes[0].Of(b)}, m.Notes[0].Len > 0
+	if r.Property == 0 {
+		return codec.Value{Bytes: m.Notes[0].Of(b)}, m.Notes[0].Len > 0
+	}
+	key, ok := d.p.entry(r)
+	for f := (fields{m.Notes[1].Of(b)}); ok; {
+		k, v, more := f.next()
+		if !more {
+			return codec.Value{}, false
+		}
+		if string(k) == key {
+			return codec.Value{Bytes: v}, true
+		}
+	}
+	return codec.Value{}, false
 }
 
 func (p *tiny) CanPutID(*codec.Message) bool { return true }
@@ -198,25 +243,6 @@ func (p *tiny) PutID(b []byte, _ *codec.Message, id uint64) {
 
 func (p *tiny) Bits() int { return 32 }
 
-func (p *tiny) Mutate(patch *wire.Patch, _ []byte, m *codec.Message, edits []codec.Edit) error {
-	value := edits[0].Value
-	if edits[0].Op != codec.Set || len(value) > 255 {
-		return codec.ErrNoCarrier
-	}
-	if p.mutatesNothing {
-		return nil
-	}
-	patch.Replace(int(m.Notes[0].Off), int(m.Notes[0].Len), value)
-	patch.Open(3, 1)
-	n := byte(len(value))
-	if p.mutatesLength {
-		n--
-	}
-	patch.Ins = append(patch.Ins, n)
-	patch.Close()
-	return nil
-}
-
 func (p *tiny) AppendReply(dst []byte, o *codec.Origin, r codec.LocalReply) []byte {
 	kind, id := byte(tinyError), uint32(o.ID)
 	if p.replyOK {
@@ -224,6 +250,9 @@ func (p *tiny) AppendReply(dst []byte, o *codec.Origin, r codec.LocalReply) []by
 	}
 	if p.replyID {
 		id++
+	}
+	if p.quotes && strings.Contains(r.Text, `"`) {
+		return append(dst, r.Text...)
 	}
 	dst = append(dst, 'T', 'y', kind, byte(len(o.Kept)))
 	dst = binary.BigEndian.AppendUint32(dst, id)

@@ -2,7 +2,6 @@ package codectest
 
 import (
 	"bytes"
-	"errors"
 	"regexp"
 
 	"github.com/aeraki-mesh/aeraki/codec"
@@ -80,8 +79,8 @@ func (s *suite) first(k codec.Kind) *frame {
 	return nil
 }
 
-// checkWhole: a message is as long as it is, whatever follows it, and Head
-// covers what Get and Keep need.
+// checkWhole: a message is as long as it is, whatever follows it, Head covers
+// what Get and Keep need, and a second look comes to the same.
 func (s *suite) checkWhole() {
 	for _, f := range s.frames {
 		s.at("%s: whole", f.name)
@@ -92,25 +91,33 @@ func (s *suite) checkWhole() {
 			s.failf("%s: Keep %v is over Head %d or %d bytes", f.name, f.m.Keep, f.m.Head, maxKeep)
 		}
 		for _, tail := range [][]byte{nil, {0}, bytes.Repeat([]byte{0xff}, 64), f.b} {
-			b := append(bytes.Clone(f.b), tail...)
-			d := s.ready(f)
-			var m codec.Message
-			if err := d.Next(b, s.all, s.memo(f), &m); err != nil {
-				s.failf("%s: with %d bytes behind it: %v", f.name, len(tail), err)
-				continue
-			}
-			if got := s.outcome(d, b[:m.Head:m.Head], &m, s.refs); got != f.out {
-				s.failf("%s: with %d bytes behind it, read from its head: %s", f.name, len(tail), differs(got, f.out))
-			}
-			if !bytes.Equal(b[:len(f.b)], f.b) {
-				s.failf("%s: decoding changed the message", f.name)
-			}
+			s.whole(f, append(bytes.Clone(f.b), tail...))
 		}
 	}
 }
 
+// whole decodes f, with bytes behind it, twice: as the engine does where the
+// rules change while the message is arriving.
+func (s *suite) whole(f *frame, b []byte) {
+	d := s.ready(f)
+	for _, time := range []string{"", "a second time, "} {
+		var m codec.Message
+		if err := d.Next(b, s.all, s.memo(f), &m); err != nil {
+			s.failf("%s: %swith %d bytes behind it: %v", f.name, time, len(b)-len(f.b), err)
+			return
+		}
+		if got := s.outcome(d, b[:m.Head:m.Head], &m, s.refs); got != f.out {
+			s.failf("%s: %swith %d bytes behind it, read from its head: %s", f.name, time, len(b)-len(f.b), differs(got, f.out))
+		}
+	}
+	if !bytes.Equal(b[:len(f.b)], f.b) {
+		s.failf("%s: decoding changed the message", f.name)
+	}
+}
+
 // checkWanted: what is wanted changes Head only, and what is wanted alone has
-// the value that it has among all.
+// the value that it has among all; also where the rules change between two
+// pieces of a message.
 func (s *suite) checkWanted() {
 	for _, f := range s.frames {
 		s.wanted(f, nil)
@@ -119,29 +126,49 @@ func (s *suite) checkWanted() {
 			s.wanted(f, codec.NewWant(r))
 		}
 	}
+	for _, f := range s.eachSort() {
+		for _, k := range cuts(len(f.b), 256) {
+			s.changed(f, k, nil, s.all)
+			s.changed(f, k, s.all, nil)
+		}
+	}
 }
 
 func (s *suite) wanted(f *frame, w *codec.Want) {
 	s.at("%s: wanting %v", f.name, w.Refs())
-	d := s.ready(f)
-	var m codec.Message
-	if err := d.Next(f.b, w, s.memo(f), &m); err != nil {
-		s.failf("%s: wanting %v: %v", f.name, w.Refs(), err)
-		return
-	}
-	got := s.outcome(d, f.b[:m.Head:m.Head], &m, w.Refs())
-	full := s.ready(f)
-	var again codec.Message
-	if err := full.Next(f.b, s.all, s.memo(f), &again); err != nil {
-		s.failf("%s: decoded once, then: %v", f.name, err)
-		return
-	}
-	want := s.outcome(full, f.b, &again, w.Refs())
+	d, m := s.described(f, w)
+	got := s.outcome(d, f.b[:m.Head:m.Head], m, w.Refs())
+	full, again := s.described(f, s.all)
+	want := s.outcome(full, f.b, again, w.Refs())
 	want.m.Head = got.m.Head
 	if got != want {
 		s.failf("%s: wanting %v: %s", f.name, w.Refs(), differs(got, want))
 	}
 }
 
-// isMore reports whether err asks for more bytes.
-func isMore(err error) bool { return errors.Is(err, codec.ErrMore) }
+// changed decodes f from k bytes wanting one thing, then whole wanting another.
+func (s *suite) changed(f *frame, k int, before, after *codec.Want) {
+	s.at("%s: %d bytes with %d properties wanted, then %d", f.name, k, len(before.Refs()), len(after.Refs()))
+	x := s.feed(f)
+	if x.want = before; !x.try(k) {
+		return
+	}
+	if x.want = after; x.try(len(f.b)) {
+		x.err = codec.ErrMore
+	}
+	if x.err != nil {
+		s.failf("%s: %v", s.where(), x.err)
+		return
+	}
+	got, want := s.outcome(x.d, f.b[:x.m.Head:x.m.Head], &x.m, after.Refs()), f.out
+	want.m.Head = got.m.Head
+	if after.Empty() {
+		want.values = ""
+	}
+	if got != want {
+		s.failf("%s: %s", s.where(), differs(got, want))
+	}
+}
+
+// isMore reports whether err asks for more bytes, as the engine knows it.
+func isMore(err error) bool { return err == codec.ErrMore }

@@ -1,61 +1,38 @@
 package dubbo
 
 import (
-	"io/fs"
 	"os"
-	"path"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/aeraki-mesh/aeraki/codec"
 	"github.com/aeraki-mesh/aeraki/codec/codectest"
 )
 
-// captures is the folder of what real peers said to each other, as far as its
-// files have a name that is wanted.
-func captures(t testing.TB, wanted func(name string) bool) fs.FS {
-	t.Helper()
-	files, err := os.ReadDir("testdata/captures")
-	if err != nil {
-		t.Fatal(err)
+var captures = os.DirFS("testdata/captures")
+
+func kit() codectest.Kit {
+	return codectest.Kit{
+		Protocol: New(),
+		Captures: captures,
+		Keys:     []string{"0", "1", "retries", "path", "dubbo", "timeout"},
+		Speaks:   []string{"dubbo"},
+		Feeds: map[string][]string{
+			"attachment[interface]": {"interface"},
+			"attachment[group]":     {"group"},
+			"attachment[timeout]":   {codectest.Deadline},
+		},
 	}
-	folder := fstest.MapFS{}
-	for _, file := range files {
-		name := strings.TrimSuffix(file.Name(), path.Ext(file.Name()))
-		if path.Ext(file.Name()) == ".md" || !wanted(name) {
-			continue
-		}
-		text, err := os.ReadFile("testdata/captures/" + file.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
-		folder[name+".frames"] = &fstest.MapFile{Data: text}
-	}
-	return folder
 }
 
-// TestConformance runs the kit on the newest peers of each kind. It looks at a
-// message once for each of its bytes, which makes those of 70 KB, and a
-// hundred conversations that differ little, long: TestCaptures reads them all.
-func TestConformance(t *testing.T) {
-	newest := func(name string) bool {
-		if strings.Contains(name, "-long") {
-			return false
-		}
-		return strings.HasPrefix(name, "go-go-") || strings.HasPrefix(name, "java3.3-java3.3-") ||
-			strings.HasPrefix(name, "raw-java3.3-") || strings.Contains(name, "-readonly")
-	}
-	codectest.Run(t, codectest.Kit{
-		Protocol: New(),
-		Captures: captures(t, newest),
-		Keys:     []string{"0", "1", "retries", "path", "dubbo"},
-	})
-}
+func TestConformance(t *testing.T) { codectest.Run(t, kit()) }
+
+// FuzzConformance is what the kit fuzzes; FuzzDecoder knows more of Dubbo.
+func FuzzConformance(f *testing.F) { codectest.Fuzz(f, kit()) }
 
 // TestCaptures checks what the kit cannot know: what the peers were doing.
 func TestCaptures(t *testing.T) {
-	all, err := codectest.LoadCaptures(captures(t, func(string) bool { return true }))
+	all, err := codectest.LoadCaptures(captures)
 	if err != nil {
 		t.Fatal(err)
 	}

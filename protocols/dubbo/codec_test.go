@@ -36,7 +36,7 @@ func TestPropertiesOfRequests(t *testing.T) {
 		d := decoderOf(codec.FromClient)
 		m := decode(t, d, b)
 		if m.Kind != codec.Request || m.ID != 1<<63|5 || m.Timeout != 1500*time.Millisecond ||
-			m.Memo != memoAttachments || m.Pin != codec.Keep || Malformed(m) {
+			m.Memo != memoAttachments || m.Pin != codec.Stay || Malformed(m) {
 			t.Errorf("%s: %+v", name, m)
 		}
 		for property, want := range map[string]string{

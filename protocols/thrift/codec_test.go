@@ -15,6 +15,7 @@ func kit() codectest.Kit {
 		Protocol: New(),
 		Captures: os.DirFS("testdata/captures"),
 		Keys:     []string{"user", "empty", "city"},
+		Speaks:   []string{"thrift"},
 	}
 }
 

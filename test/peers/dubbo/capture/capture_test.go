@@ -12,7 +12,7 @@ import (
 const captures = "../../../../protocols/dubbo/testdata/captures"
 
 func TestEveryLineOfACaptureIsOneMessage(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(captures, "*.txt"))
+	files, err := filepath.Glob(filepath.Join(captures, "*.frames"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no captures: %v", err)
 	}

@@ -33,7 +33,7 @@ func writeIndex(out string) error {
 
 // index returns one line per capture.
 func index(out string) (string, error) {
-	files, err := filepath.Glob(filepath.Join(out, "*.txt"))
+	files, err := filepath.Glob(filepath.Join(out, "*.frames"))
 	if err != nil {
 		return "", err
 	}

@@ -70,7 +70,7 @@ func methods(consumer, provider peer) []string {
 }
 
 func name(consumer, provider peer, serialization, what string) string {
-	return strings.Join([]string{string(consumer), string(provider), serialization, what}, "-") + ".txt"
+	return strings.Join([]string{string(consumer), string(provider), serialization, what}, "-") + ".frames"
 }
 
 func scenarios() []group {
