@@ -82,6 +82,9 @@ func (p *parser) metaProtocol(l *listener, f *listenerv3.Filter) error {
 		return fmt.Errorf("typed_config.protocol: %q is not one of %s", m.GetProtocol(),
 			strings.Join(slices.Sorted(maps.Keys(p.protocols)), ", "))
 	}
+	if err := engine.Supports(l.protocol); err != nil {
+		return fmt.Errorf("typed_config.protocol: %w", err)
+	}
 	if l.routes = m.GetRouteConfigName(); l.routes == "" {
 		return errors.New("typed_config.route_config_name: is empty")
 	}

@@ -268,6 +268,21 @@ func TestFieldsThatAreNotImplementedAreRefused(t *testing.T) {
 	}
 }
 
+// first is a protocol that no engine carries.
+type first struct{ toy }
+
+func (first) Traits() codec.Traits { return codec.Traits{Name: "first", ServerFirst: true} }
+
+func TestProtocolsThatTheEngineDoesNotCarryAreRefused(t *testing.T) {
+	p := newParser()
+	p.protocols["first"] = first{}
+	c := lis("a", func(_ *listenerv3.Listener, m *proxyv1.MetaProtocol) { m.Protocol = "first" })
+	err := p.parse(c.kind, "a", c.bytes(t))
+	if err == nil || !strings.Contains(err.Error(), "typed_config.protocol: protocol first: servers that speak first") {
+		t.Error(err)
+	}
+}
+
 func TestUnhealthyEndpointsAreNotUsed(t *testing.T) {
 	c := assignment("a", "10.0.0.1:80", "10.0.0.2:80")
 	c.message.(*endpointv3.ClusterLoadAssignment).Endpoints[0].LbEndpoints[0].HealthStatus = corev3.HealthStatus_DRAINING
