@@ -34,14 +34,14 @@ type programs struct {
 
 // The folders of the programs, and names of those that Go does not build.
 const (
-	controller = "cmd/aeraki"
-	stockProxy = "cmd/aeraki-proxy"
-	thriftGo   = "test/peers/thrift"
-	dubboGo    = "test/peers/dubbo"
-	thriftPy   = "test/peers/thriftpy"
-	java27     = "2.7.23"
-	java32     = "3.2.19"
-	java33     = "3.3.6"
+	controllerFolder = "cmd/aeraki"
+	stockProxy       = "cmd/aeraki-proxy"
+	thriftGo         = "test/peers/thrift"
+	dubboGo          = "test/peers/dubbo"
+	thriftPy         = "test/peers/thriftpy"
+	java27           = "2.7.23"
+	java32           = "3.2.19"
+	java33           = "3.3.6"
 )
 
 var built = &programs{built: map[string]string{}}

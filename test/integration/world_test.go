@@ -78,7 +78,7 @@ func (w *world) write(file string, yaml ...string) {
 // control starts the control plane.
 func (w *world) control() *harness.Controller {
 	w.t.Helper()
-	c, err := w.Controller(w.ctx, w.binary(controller), "", "")
+	c, err := w.Controller(w.ctx, w.binary(controllerFolder), "", "")
 	w.check(err)
 	w.controller = c
 	return c
@@ -140,7 +140,8 @@ func (w *world) finish(s *harness.Server) harness.Counts {
 // steady is a client that sends all the time.
 type steady struct {
 	*harness.Process
-	w *world
+	w    *world
+	seen int // the last interval that await looked at
 }
 
 // steady starts a client that sends until end.
