@@ -20,21 +20,21 @@ func (c *compiler) compileClusters() {
 		for i := range s.Ports {
 			p := &s.Ports[i]
 			p.IdleTimeout = s.rule.idle(p.Number)
-			c.cluster(s, p.Number, "", nil)
+			c.cluster(s, p, "", nil)
 			for _, name := range s.rule.subsetNames() {
-				c.cluster(s, p.Number, name, s.rule.subsets[name].labels)
+				c.cluster(s, p, name, s.rule.subsets[name].labels)
 			}
 		}
 	}
 }
 
-func (c *compiler) cluster(s *service, port uint32, subset string, labels map[string]string) {
-	policy := s.rule.policy(subset, port)
-	cl := ir.Cluster{Name: ir.ClusterName(port, subset, s.Host), Discovery: s.discovery,
+func (c *compiler) cluster(s *service, port *ir.Port, subset string, labels map[string]string) {
+	policy := s.rule.policy(subset, port.Number)
+	cl := ir.Cluster{Name: ir.ClusterName(port.Number, subset, s.Host), Discovery: s.discovery,
 		LoadBalancer: policy.balancer, MinRing: policy.minRing, ConnectTimeout: policy.connectTimeout}
-	for _, e := range s.endpoints {
-		if hasLabels(e.labels, labels) {
-			cl.Endpoints = append(cl.Endpoints, ir.Endpoint{Address: e.address, Port: e.ports[port], Weight: e.weight})
+	for i := range s.endpoints {
+		if e := &s.endpoints[i]; hasLabels(e.labels, labels) {
+			cl.Endpoints = append(cl.Endpoints, ir.Endpoint{Address: e.address, Port: e.port(port), Weight: e.weight})
 		}
 	}
 	slices.SortFunc(cl.Endpoints, compareEndpoints)

@@ -31,9 +31,21 @@ type service struct {
 // endpoint is an endpoint with its port for every port of the service.
 type endpoint struct {
 	address string
-	ports   map[uint32]uint32 // service port → endpoint's
 	weight  uint32
 	labels  map[string]string
+	// ports are the endpoint's own, by name; target those of the service, by
+	// number. Both are the resources'.
+	ports  map[string]uint32
+	target map[uint32]uint32
+}
+
+// port returns the endpoint's port for one of the service: its own by name,
+// then the service's target port, then the same number.
+func (e *endpoint) port(p *ir.Port) uint32 {
+	if n := e.ports[p.Name]; n != 0 {
+		return n
+	}
+	return cmp.Or(e.target[p.Number], p.Number)
 }
 
 func (c *compiler) compileServices(objects []resource.Object[*networkingv1.ServiceEntry]) {
@@ -99,11 +111,7 @@ func (s service) forHost(host string) *service {
 		s.Ports[i].Table = ir.TableName(host, s.Ports[i].Number)
 	}
 	if s.discovery == ir.DNS && s.endpoints == nil {
-		ports := map[uint32]uint32{}
-		for _, p := range s.Ports {
-			ports[p.Number] = p.Number
-		}
-		s.endpoints = []endpoint{{address: host, weight: 1, ports: ports}}
+		s.endpoints = []endpoint{{address: host, weight: 1}}
 	}
 	return &s
 }
@@ -188,12 +196,13 @@ func (c *compiler) serviceEndpoints(s *service, found *findings, f *resource.For
 		found.add(fault, "spec.workloadSelector", "Invalid", "remove one of them", "endpoints and workloadSelector exclude each other")
 		return
 	}
+	target := targets(spec)
 	for i, e := range spec.Endpoints {
 		at := fmt.Sprintf("spec.endpoints[%d]", i)
 		if checkAddress(found, at+".address", e.Address) && s.discovery == ir.Static && !isIP(e.Address) {
 			found.add(fault, at+".address", "NotAnAddress", "write an IP address, or resolution: DNS", "%q is not an IP address", e.Address)
 		}
-		s.endpoints = append(s.endpoints, newEndpoint(spec, e, e.Labels))
+		s.endpoints = append(s.endpoints, newEndpoint(target, e, e.Labels))
 	}
 	if spec.WorkloadSelector != nil {
 		c.selectEndpoints(s, found, f)
@@ -204,34 +213,33 @@ func (c *compiler) serviceEndpoints(s *service, found *findings, f *resource.For
 
 func (c *compiler) selectEndpoints(s *service, found *findings, f *resource.Form[*networkingv1.ServiceEntry]) {
 	s.endpoints = []endpoint{}
+	target := targets(f.Spec)
 	for _, w := range c.selected(f.Key.Namespace, f.Spec.WorkloadSelector.Labels) {
 		if s.discovery == ir.Static && !isIP(w.form.Spec.Address) {
 			found.add(note, "spec.workloadSelector", "NotAnAddress", "write an IP address there, or resolution: DNS here",
 				"%s is left out: its address %q is not an IP address", w.form.Key, w.form.Spec.Address)
 			continue
 		}
-		s.endpoints = append(s.endpoints, newEndpoint(f.Spec, w.form.Spec, w.labels()))
+		s.endpoints = append(s.endpoints, newEndpoint(target, w.form.Spec, w.labels()))
 	}
 	if len(s.endpoints) == 0 {
 		found.add(note, "spec.workloadSelector", "NoEndpoints", "add a WorkloadEntry with these labels in namespace "+f.Key.Namespace, "no WorkloadEntry has the labels: the service has no endpoints")
 	}
 }
 
-// newEndpoint maps the ports: the endpoint's own by name, then the service's
-// target port, then the port's number.
-func newEndpoint(spec *networkingv1.ServiceEntry, e *networkingv1.WorkloadEntry, labels map[string]string) endpoint {
-	out := endpoint{address: e.Address, weight: max(e.Weight, 1), labels: labels, ports: map[uint32]uint32{}}
+// targets are the target ports of the service, by number.
+func targets(spec *networkingv1.ServiceEntry) map[uint32]uint32 {
+	out := map[uint32]uint32{}
 	for _, p := range spec.Ports {
-		switch {
-		case e.Ports[p.Name] != 0:
-			out.ports[p.Number] = e.Ports[p.Name]
-		case p.TargetPort != 0:
-			out.ports[p.Number] = p.TargetPort
-		default:
-			out.ports[p.Number] = p.Number
+		if p.TargetPort != 0 {
+			out[p.Number] = p.TargetPort
 		}
 	}
 	return out
+}
+
+func newEndpoint(target map[uint32]uint32, e *networkingv1.WorkloadEntry, labels map[string]string) endpoint {
+	return endpoint{address: e.Address, weight: max(e.Weight, 1), labels: labels, ports: e.Ports, target: target}
 }
 
 func checkAddress(found *findings, at, address string) bool {

@@ -37,7 +37,7 @@ func CompileDir(dir string, o CompileOptions) (*Result, []diag.Diagnostic, error
 		return nil, nil, err
 	}
 	u := s.Read()
-	r, err := build(u, o.Options)
+	r, err := build(u, o.Options, &xds.Translator{})
 	if err != nil {
 		return nil, u.Diagnostics, err
 	}
@@ -46,11 +46,11 @@ func CompileDir(dir string, o CompileOptions) (*Result, []diag.Diagnostic, error
 
 // build compiles and translates one update; it adds the source's diagnostics
 // to those of compile.
-func build(u file.Update, o compile.Options) (*Result, error) {
+func build(u file.Update, o compile.Options, t *xds.Translator) (*Result, error) {
 	r := compile.Compile(u.Snapshot, o)
 	r.Diagnostics = diag.Sort(slices.Concat(u.Diagnostics, r.Diagnostics))
 	r.Objects = withUnread(r.Objects, u.Diagnostics)
-	resources, err := xds.Shared(r.Mesh)
+	resources, err := t.Shared(r.Mesh)
 	if err != nil {
 		return nil, fmt.Errorf("controller: %w", err)
 	}

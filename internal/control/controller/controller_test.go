@@ -67,7 +67,7 @@ func start(t *testing.T, o Options) (ads, status net.Addr, stop func()) {
 	if o.Compile.Schemas == nil {
 		o.Compile.Schemas = schemas()
 	}
-	if testing.Verbose() {
+	if testing.Verbose() && o.Log == nil {
 		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	go func() { ended <- Run(ctx, o) }()

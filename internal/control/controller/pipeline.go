@@ -28,6 +28,8 @@ type pipeline struct {
 	options compile.Options
 	log     *slog.Logger
 	server  *xdsserver.Server
+	xds     xds.Translator
+	nodes   nodes
 	latest  atomic.Pointer[Result]
 	first   func() // called after the first update is served
 }
@@ -35,13 +37,13 @@ type pipeline struct {
 // update compiles, translates and publishes, and returns what was accepted.
 func (p *pipeline) update(u file.Update) map[resource.Key]string {
 	start := time.Now()
-	r, err := build(u, p.options)
+	r, err := build(u, p.options, &p.xds)
 	if err != nil {
 		// A bug of ours: what is served stays.
 		p.log.Error("an update is not served", "error", err)
 		return nil
 	}
-	view := newView(r)
+	view := p.newView(r)
 	p.tell(p.latest.Load(), r, time.Since(start))
 	p.latest.Store(r)
 	p.server.Publish(view)
@@ -52,21 +54,26 @@ func (p *pipeline) update(u file.Update) map[resource.Key]string {
 	return r.Accepted
 }
 
-func newView(r *Result) *xdsserver.View {
+func (p *pipeline) newView(r *Result) *xdsserver.View {
 	shared := xdsserver.Resources{}
 	sum := sha256.New()
+	var needing []xds.Resource // of proxies' filters
 	for i := range r.Resources {
 		add(shared, &r.Resources[i])
+		if len(r.Resources[i].Filters) > 0 {
+			needing = append(needing, r.Resources[i])
+		}
 		fmt.Fprintf(sum, "%s %s %s\n", r.Resources[i].Type, r.Resources[i].Name, r.Resources[i].Version)
 	}
-	mesh, resources := r.Mesh, r.Resources
+	mesh := r.Mesh
+	p.nodes.next()
 	return &xdsserver.View{Version: hex.EncodeToString(sum.Sum(nil)[:8]), Shared: shared,
 		For: func(n *corev3.Node) (xdsserver.ForProxy, error) {
-			node, err := xds.ParseNode(n)
+			node, err := p.nodes.parse(n)
 			if err != nil {
 				return xdsserver.ForProxy{}, err
 			}
-			made := xds.ForProxy(mesh, node, resources)
+			made := xds.ForProxy(mesh, node, needing)
 			out := xdsserver.ForProxy{Own: xdsserver.Resources{}, Withheld: made.Withheld}
 			for i := range made.Own {
 				add(out.Own, &made.Own[i])

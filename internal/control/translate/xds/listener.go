@@ -38,7 +38,7 @@ type ForNode struct {
 const inboundConnectTimeout = time.Second
 
 // ForProxy translates what one proxy asked for; shared is what Shared made of
-// the same mesh.
+// the same mesh, or only those of it that need filters.
 func ForProxy(m *ir.Mesh, n *Node, shared []Resource) ForNode {
 	out := ForNode{Withheld: map[string]string{}}
 	for i := range shared {

@@ -12,8 +12,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	proxyv1 "github.com/aeraki-mesh/aeraki/api/proxy/v1"
-	"github.com/aeraki-mesh/aeraki/internal/control/ir"
-	"github.com/aeraki-mesh/aeraki/internal/control/plan"
 )
 
 // Type URLs of what is served.
@@ -44,41 +42,4 @@ func newResource(typeURL, name string, m proto.Message) (Resource, error) {
 	}
 	sum := sha256.Sum256(body)
 	return Resource{Type: typeURL, Name: name, Version: hex.EncodeToString(sum[:8]), Body: body, Message: m}, nil
-}
-
-// Shared translates what all proxies may subscribe to: route tables, clusters
-// and endpoints, in this order and by name within.
-func Shared(m *ir.Mesh) ([]Resource, error) {
-	out := make([]Resource, 0, len(m.RouteTables)+2*len(m.Clusters))
-	for i := range m.RouteTables {
-		t := &m.RouteTables[i]
-		message, err := routeConfiguration(t)
-		if err != nil {
-			return nil, err
-		}
-		r, err := newResource(RouteType, t.Name, message)
-		if err != nil {
-			return nil, err
-		}
-		r.Filters = plan.Filters(t)
-		out = append(out, r)
-	}
-	for i := range m.Clusters {
-		r, err := newResource(ClusterType, m.Clusters[i].Name, cluster(&m.Clusters[i]))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	for i := range m.Clusters {
-		if m.Clusters[i].Discovery != ir.Static {
-			continue
-		}
-		r, err := newResource(EndpointType, m.Clusters[i].Name, loadAssignment(&m.Clusters[i]))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	return out, nil
 }
