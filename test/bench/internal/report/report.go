@@ -49,15 +49,22 @@ func ratios(r run.Result, name, ref string, m measure) (v []float64) {
 	return v
 }
 
-// Markdown writes one table per case. Ratio columns are those of the
-// references among proxies.
+// Markdown writes the targets that can be told, then one table per case. Ratio
+// columns are those of the references among proxies.
 func Markdown(results []run.Result, proxies []proxy.Proxy) string {
 	var b strings.Builder
+	if t := targetsTable(results); t != nil {
+		fmt.Fprintf(&b, "### Targets\n\nThose of DESIGN.md section 8, against the median of the rounds; a ratio is taken within each round.\n\n")
+		t.write(&b)
+	}
 	for _, r := range results {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", r.Case.Name, describe(r.Case))
 		t := loadTable(r, proxies)
-		if r.Case.Idle {
+		switch {
+		case r.Case.Idle:
 			t = idleTable(r)
+		case r.Case.Heap:
+			t = heapTable(r)
 		}
 		t.write(&b)
 		for _, f := range append(behind(r), failures(r)...) {
@@ -71,6 +78,8 @@ func describe(c run.Case) string {
 	switch {
 	case c.Idle:
 		return "Memory of the proxy's process with idle connections."
+	case c.Heap:
+		return fmt.Sprintf("Heap objects that the process allocated, without those of asking for them; %d × %d closed loop, payload %d bytes. They are right to some thousands: see the README.", c.Conns, c.Depth, c.Size)
 	case c.Rate > 0:
 		return fmt.Sprintf("Open loop, %d requests/s over %d connections, payload %d bytes; latency from the time at which a request was due.", c.Rate, c.Conns, c.Size)
 	}
@@ -153,11 +162,26 @@ func idleTable(r run.Result) *table {
 	for _, name := range r.Names {
 		m := func(f measure) float64 { return Median(each(r, name, f)) }
 		t.rows = append(t.rows, []string{name,
-			number(m(func(s run.Sample) float64 { return float64(s.Idle.Fresh) / (1 << 20) }), 1),
+			number(m(fresh), 1),
 			number(m(func(s run.Sample) float64 { return float64(s.Idle.Conns) }), 0),
-			number(m(func(s run.Sample) float64 { return perConn(s, s.Idle.Open) }), 0),
+			number(m(idle), 0),
 			number(m(func(s run.Sample) float64 { return perConn(s, s.Idle.Used) }), 0),
 		})
+	}
+	return t
+}
+
+func heapTable(r run.Result) *table {
+	t := &table{head: []string{"proxy", "heap objects", "replies", "heap objects per reply", "min–max"}}
+	for _, name := range r.Names {
+		row := []string{name, "–", "–", "–", "–"}
+		if v := each(r, name, objects); len(v) > 0 {
+			row = []string{name,
+				number(Median(each(r, name, func(s run.Sample) float64 { return float64(s.Load.Objects) })), 0),
+				number(Median(each(r, name, func(s run.Sample) float64 { return float64(s.Load.Verified) })), 0),
+				number(Median(v), 4), number(slices.Min(v), 4) + "–" + number(slices.Max(v), 4)}
+		}
+		t.rows = append(t.rows, row)
 	}
 	return t
 }
@@ -172,6 +196,11 @@ func p50(s run.Sample) float64  { return micros(s.Load.P50) }
 func p99(s run.Sample) float64  { return micros(s.Load.P99) }
 func p999(s run.Sample) float64 { return micros(s.Load.P999) }
 func rss(s run.Sample) float64  { return float64(s.RSS) / (1 << 20) }
+
+func fresh(s run.Sample) float64 { return float64(s.Idle.Fresh) / (1 << 20) }
+func idle(s run.Sample) float64  { return perConn(s, s.Idle.Open) }
+
+func objects(s run.Sample) float64 { return float64(s.Load.Objects) / float64(s.Load.Verified) }
 
 func proxyCore(s run.Sample) float64 { return share(s.Load.ProxyCPU, s) }
 func loadCore(s run.Sample) float64  { return share(s.Load.LoadCPU+s.Load.EchoCPU, s) }

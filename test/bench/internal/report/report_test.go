@@ -80,6 +80,35 @@ func TestIdleTable(t *testing.T) {
 	}
 }
 
+// Two of three rounds are within 0.30 × and none within 0.80 ×: the first is
+// met by its median, and says that a round was not.
+func TestTargetsAreJudgedByTheMedianAndShowDisagreement(t *testing.T) {
+	round := func(a, envoy, haproxy time.Duration) map[string]run.Sample {
+		return map[string]run.Sample{"aeraki-shared": sample(a, 1), "envoy-thrift": sample(envoy, 1), "haproxy": sample(haproxy, 1)}
+	}
+	r := run.Result{Case: run.Case{Name: "thrift-64x1"}, Names: []string{"aeraki-shared", "haproxy", "envoy-thrift"},
+		Rounds: []map[string]run.Sample{round(28, 100, 30), round(29, 100, 30), round(40, 100, 40)}}
+	heap := run.Result{Case: run.Case{Name: "dubbo-16x16-heap", Heap: true}, Names: []string{"aeraki"},
+		Rounds: []map[string]run.Sample{{"aeraki": {Load: load.Result{Verified: 1_000_000, Objects: 20_000}}}}}
+	lost := run.Result{Case: run.Case{Name: "dubbo-64x1"}, Names: []string{"aeraki", "envoy-dubbo"},
+		Rounds: []map[string]run.Sample{{"aeraki": {Err: errors.New("a reply was lost")}, "envoy-dubbo": sample(1, 1)}}}
+	got := Markdown([]run.Result{r, heap, lost}, nil)
+	for _, want := range []string{
+		"| thrift-64x1 | aeraki-shared | CPU ÷ envoy-thrift's | ≤ 0.30 | 0.290 | 0.280–0.400 | met (in 2 of 3 rounds) |",
+		"| thrift-64x1 | aeraki-shared | CPU ÷ haproxy's | ≤ 0.80 | 0.967 | 0.933–1.000 | **missed** |",
+		"| dubbo-16x16-heap | aeraki | heap objects per request | 0 (below 0.01) | 0.0200 | 0.0200–0.0200 | **missed** |",
+		"| dubbo-64x1 | aeraki | CPU ÷ envoy-dubbo's | ≤ 0.45 | – | – | not measured |",
+		"| aeraki | 20000 | 1000000 | 0.0200 | 0.0200–0.0200 |",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "| thrift-64x1 | aeraki |") || strings.Contains(got, "open") {
+		t.Errorf("a target of what was not measured:\n%s", got)
+	}
+}
+
 func TestWriteKeepsWhatStandsAroundTheMarks(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "b.md")
 	read := func() string {
