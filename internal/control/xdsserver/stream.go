@@ -14,6 +14,7 @@ import (
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // stream is one proxy's connection. One goroutine runs it; mu is for those who
@@ -154,7 +155,9 @@ func (s *stream) responses() ([]*discoveryv3.DeltaDiscoveryResponse, error) {
 		if d.empty() && !sub.first() {
 			continue
 		}
-		out = append(out, s.response(typeURL, sub, d))
+		response, rest := s.response(typeURL, sub, d)
+		out = append(out, response)
+		held[typeURL] = rest
 	}
 	return out, nil
 }
@@ -177,23 +180,46 @@ func (s *stream) mayRemove(typeURL string, diffs map[string]diff) bool {
 // that the proxy knows it.
 func (s *subscription) first() bool { return s.wildcard && !s.answered }
 
-func (s *stream) response(typeURL string, sub *subscription, d diff) *discoveryv3.DeltaDiscoveryResponse {
+// maxResponse bounds a response, as clients bound what they receive (gRPC: 4
+// MiB unless told otherwise): 1 MiB, or one resource if that alone is larger.
+const maxResponse = 1 << 20
+
+// response makes a push of as much of the diff as one response holds: what
+// changed first, then what is gone. The rest is in the next diff, and is sent
+// when this push is answered; rest reports whether changes are in it, which
+// what names them must wait for.
+func (s *stream) response(typeURL string, sub *subscription, d diff) (out *discoveryv3.DeltaDiscoveryResponse, rest bool) {
 	s.nonces++
 	s.pushes++
-	out := &discoveryv3.DeltaDiscoveryResponse{TypeUrl: typeURL, Nonce: strconv.FormatUint(s.nonces, 10),
-		SystemVersionInfo: s.view.Version, RemovedResources: append(d.missing, d.gone...)}
+	out = &discoveryv3.DeltaDiscoveryResponse{TypeUrl: typeURL, Nonce: strconv.FormatUint(s.nonces, 10), SystemVersionInfo: s.view.Version}
 	sub.nonce, sub.pushed, sub.answered = out.Nonce, map[string]string{}, true
+	size := proto.Size(out)
+	room := func(n int) bool {
+		size += n + maxTag
+		return size <= maxResponse || len(sub.pushed) == 0
+	}
 	for _, name := range d.upserts {
 		r, _, _ := s.get(typeURL, name)
-		out.Resources = append(out.Resources, &discoveryv3.Resource{Name: name, Version: r.Version, Resource: r.Body})
+		resource := &discoveryv3.Resource{Name: name, Version: r.Version, Resource: r.Body}
+		if rest = !room(proto.Size(resource)); rest {
+			break
+		}
+		out.Resources = append(out.Resources, resource)
 		sub.sent[name], sub.pushed[name] = r.Version, r.Version
 	}
-	for _, name := range out.RemovedResources {
+	for _, name := range append(d.missing, d.gone...) {
+		if rest || !room(len(name)) {
+			break
+		}
+		out.RemovedResources = append(out.RemovedResources, name)
 		sub.sent[name], sub.pushed[name] = absent, absent
 	}
-	s.server.log.Debug("push", "proxy", s.node.Id, "type", typeURL, "resources", d.upserts, "removed", out.RemovedResources)
-	return out
+	s.server.log.Debug("push", "proxy", s.node.Id, "type", typeURL, "resources", len(out.Resources), "removed", len(out.RemovedResources), "bytes", size)
+	return out, rest
 }
+
+// maxTag is what a message's entry has around it at most: a tag and a length.
+const maxTag = 6
 
 // get implements lookup.
 func (s *stream) get(typeURL, name string) (r Resource, there, withheld bool) {

@@ -264,6 +264,19 @@ func (c *Client) Names(typeURL string) []string {
 	return slices.Sorted(maps.Keys(c.have[typeURL]))
 }
 
+// Responses returns those of the type, in order. They must not be changed.
+func (c *Client) Responses(typeURL string) []*discoveryv3.DeltaDiscoveryResponse {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []*discoveryv3.DeltaDiscoveryResponse
+	for _, r := range c.responses {
+		if r.TypeUrl == typeURL {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // Sent returns what was sent, in order: "+name" for each resource, "-name" for
 // each that is gone.
 func (c *Client) Sent() []string {
