@@ -36,11 +36,30 @@ func TestFindProperty(t *testing.T) {
 
 func TestWant(t *testing.T) {
 	w := NewWant(Ref{1, "a"}, Ref{1, "a"}, Ref{3, ""})
-	if len(w.Refs()) != 2 || !w.Has(1) || !w.Has(3) || w.Has(0) {
+	if w.Empty() || len(w.Refs()) != 2 || !w.Has(1) || !w.Has(3) || w.Has(0) {
 		t.Fatal(w)
 	}
 	var none *Want
-	if none.Has(0) || none.Refs() != nil {
+	if none.Has(0) || none.Refs() != nil || !none.Empty() || !NewWant().Empty() {
 		t.Fatal("a nil Want wants something")
+	}
+}
+
+func TestNames(t *testing.T) {
+	seen := map[string]bool{}
+	for c := NoRoute; c <= BadReply; c++ {
+		if name := c.String(); name == "unknown" || seen[name] {
+			t.Errorf("cause %d is %q", c, name)
+		} else {
+			seen[name] = true
+		}
+	}
+	for k := Request; k <= GoAway; k++ {
+		if k.String() == "unknown" {
+			t.Errorf("kind %d has no name", k)
+		}
+	}
+	if (BadReply+1).String() != "unknown" || (GoAway+1).String() != "unknown" {
+		t.Error("what is unknown has a name")
 	}
 }

@@ -11,7 +11,7 @@ type Message struct {
 	Kind    Kind
 	Status  Status
 	Pin     Pin
-	Unread  bool          // properties could not be read (an unknown serialization, a malformed body): counted, and warned of
+	Unread  bool          // a request's properties could not be read (an unknown serialization, a malformed body): counted, and warned of
 	Variant uint8         // wire variant (transport, serialization): pools are kept apart by it, local replies follow it
 	ID      uint64        // as on the wire; 0 where there is none
 	Memo    uint64        // noted with a request for the Decoder of its reply

@@ -6,8 +6,8 @@ import "github.com/aeraki-mesh/aeraki/wire"
 type Cause uint8
 
 // The causes of local replies, each with Envoy's response flag and the HTTP
-// status class that metrics show. Codecs tell one they do not know as they
-// tell NoUpstream: there will be more.
+// status class that metrics show. There will be more: a codec answers one that
+// it does not know as it answers NoUpstream.
 const (
 	NoRoute     Cause = iota // NR 404: no route matched
 	NoCluster                // NC 503: the route's cluster is unknown

@@ -47,11 +47,11 @@ func (s *suite) sample(r codec.Ref) []byte {
 var hostileValues = []string{"", `"`, `'`, `\`, `a"b'c\d`, `","x":"y`, "{[()]}", "a=b;c:d,e&f", " lead and trail ",
 	"\x00", "a\x00b", "line\r\nline: two", "\t\x01\x1f\x7f", "é 中 😀", "\u2028\ufeff", "\xff", "cut \xc3", "\xed\xa0\x80", "\xf0\x9f"}
 
-// longValues overflow length fields of one, two and three bytes, also where
-// what is left of the length would be a small one.
+// longValues overflow length fields of one and two bytes that count bytes or
+// words, also where what is left of the length would be a small one.
 var longValues = func() []string {
 	var values []string
-	for _, n := range []int{127, 128, 255, 256, 300, 32768, 65535, 65536, 65541, 131077} {
+	for _, n := range []int{127, 128, 255, 256, 300, 32768, 65535, 65536, 65541, 131077, 262157} {
 		values = append(values, strings.Repeat("0123456789", n/10+1)[:n])
 	}
 	return values
@@ -61,12 +61,29 @@ var longValues = func() []string {
 func (s *suite) rareEdits() [][]codec.Edit {
 	var all [][]codec.Edit
 	for _, r := range s.mutable() {
-		if s.properties[r.Property].Type == codec.String {
-			for _, v := range append(hostileValues, longValues...) {
-				all = append(all, []codec.Edit{{Op: codec.Set, Ref: r, Value: []byte(v)}})
-			}
+		all = append(append(all, s.sets(r, hostileValues)...), s.sequences(r)...)
+	}
+	return all
+}
+
+// longEdits are tried on one message of each sort, with this property that it
+// has and with those that none has.
+func (s *suite) longEdits(has codec.Ref) [][]codec.Edit {
+	all := s.sets(has, longValues)
+	for _, r := range s.mutable() {
+		if r.Key == absentKey {
+			all = append(all, s.sets(r, longValues)...)
 		}
-		all = append(all, s.sequences(r)...)
+	}
+	return all
+}
+
+func (s *suite) sets(r codec.Ref, values []string) (all [][]codec.Edit) {
+	if s.properties[r.Property].Type != codec.String {
+		return nil
+	}
+	for _, v := range values {
+		all = append(all, []codec.Edit{{Op: codec.Set, Ref: r, Value: []byte(v)}})
 	}
 	return all
 }

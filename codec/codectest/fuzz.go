@@ -6,8 +6,12 @@ import (
 	"github.com/aeraki-mesh/aeraki/codec"
 )
 
-// maxSeeds bounds the captured messages that a fuzzer starts from.
-const maxSeeds = 200
+// A fuzzer starts from so many captured messages of each sort, and from none
+// that is so long that it would do little else.
+const (
+	seedsPerSort = 3
+	maxSeed      = 8 << 10
+)
 
 // Fuzz is the body of a protocol's fuzz target. From the captured messages of
 // both sides it goes on to others, and checks for each that decoding ends,
@@ -25,7 +29,7 @@ func Fuzz(f *testing.F, k Kit) {
 		return
 	}
 	for i, x := range s.frames {
-		if i < maxSeeds {
+		if x.rank < seedsPerSort && len(x.b) <= maxSeed {
 			f.Add(x.b, uint16(i), uint8(i))
 		}
 	}

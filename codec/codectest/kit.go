@@ -2,6 +2,7 @@ package codectest
 
 import (
 	"io/fs"
+	"strconv"
 	"testing"
 
 	"github.com/aeraki-mesh/aeraki/codec"
@@ -118,7 +119,7 @@ func newSuite(k Kit, captures []Capture) *suite {
 			r := codec.Ref{Property: i, Key: key}
 			if s.names[r] == "" {
 				s.refs = append(s.refs, r)
-				s.names[r] = codec.RefName(s.properties, r)
+				s.names[r] = printable(codec.RefName(s.properties, r))
 			}
 		}
 	}
@@ -150,5 +151,8 @@ const (
 	hostileKey = "codectest \"'\\;=:,\r\n\x00 é"
 )
 
-// refName names a property for reports.
-func (s *suite) refName(r codec.Ref) string { return codec.RefName(s.properties, r) }
+// printable shows what a terminal would not.
+func printable(name string) string {
+	q := strconv.Quote(name)
+	return q[1 : len(q)-1]
+}

@@ -2,12 +2,12 @@ package codectest
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/aeraki-mesh/aeraki/codec"
-	"github.com/aeraki-mesh/aeraki/wire"
 )
 
 // checkMutation: an edited message decodes, has what the edits asked for, and
@@ -15,7 +15,7 @@ import (
 // ErrNoCarrier.
 func (s *suite) checkMutation() {
 	mutator, ok := s.p.(codec.Mutator)
-	if !ok {
+	if !ok || len(s.edits) == 0 {
 		return
 	}
 	rare := s.rareEdits()
@@ -31,7 +31,7 @@ func (s *suite) checkMutation() {
 		if f.rank > 0 {
 			continue
 		}
-		for _, e := range rare {
+		for _, e := range slices.Concat(rare, s.longEdits(x.present())) {
 			x.mutate(mutator, e)
 		}
 		unread := s.original(f, nil) // Next need not have looked at what is edited
@@ -39,7 +39,7 @@ func (s *suite) checkMutation() {
 			unread.mutate(mutator, e)
 		}
 	}
-	if len(s.edits) > 0 && !carried {
+	if !carried {
 		s.failf("no captured message has a place for any edit")
 	}
 }
@@ -70,15 +70,28 @@ func (s *suite) original(f *frame, w *codec.Want) *original {
 	return o
 }
 
+// present returns a mutable property that the message has, or any.
+func (o *original) present() (has codec.Ref) {
+	for i, r := range o.refs {
+		if o.properties[r.Property].Mutable {
+			if has = r; o.values[i] != absent {
+				break
+			}
+		}
+	}
+	return has
+}
+
 func (o *original) mutate(mutator codec.Mutator, edits []codec.Edit) (carried bool) {
 	e := edits[0]
 	o.at("%s: %d edits, the first of operation %d on %s with %d bytes %.20q, %d properties wanted",
 		o.f.name, len(edits), e.Op, o.names[e.Ref], len(e.Value), e.Value, len(o.w.Refs()))
 	b := append(o.scratch[:0], o.f.b...)
 	o.scratch = b
-	var p wire.Patch
+	p := &o.patch
+	p.Reset()
 	m := *o.m
-	err := mutator.Mutate(&p, b, &m, edits)
+	err := mutator.Mutate(p, b, &m, edits)
 	if err != nil {
 		if err != codec.ErrNoCarrier {
 			o.failf("%s: %v", o.where(), err)
@@ -93,7 +106,8 @@ func (o *original) mutate(mutator codec.Mutator, edits []codec.Edit) (carried bo
 		id ^= 1
 		n.PutID(b[:m.Head:m.Head], &m, id)
 	}
-	o.edited(edits, id, p.AppendTo(nil, b))
+	o.buffer = p.AppendTo(o.buffer[:0], b)
+	o.edited(edits, id, o.buffer)
 	return true
 }
 

@@ -57,6 +57,10 @@ func testCapture(t *testing.T, c codectest.Capture) {
 		if Malformed(m) && !strings.HasPrefix(c.Name, "raw-") {
 			t.Errorf("line %d: a %v is malformed", f.Line, m.Kind)
 		}
+		calls := f.Side == codec.FromClient && (m.Kind == codec.Request || m.Kind == codec.Oneway)
+		if m.Unread != (calls && (Malformed(m) || !Readable(m.Variant))) {
+			t.Errorf("line %d: a %v of variant %d is unread: %t", f.Line, m.Kind, m.Variant, m.Unread)
+		}
 		if f.Side == codec.FromServer || m.Kind != codec.Request && m.Kind != codec.Oneway || !Readable(m.Variant) {
 			continue
 		}

@@ -36,7 +36,7 @@ func TestPropertiesOfRequests(t *testing.T) {
 		d := decoderOf(codec.FromClient)
 		m := decode(t, d, b)
 		if m.Kind != codec.Request || m.ID != 1<<63|5 || m.Timeout != 1500*time.Millisecond ||
-			m.Memo != memoAttachments || m.Pin != codec.Stay || Malformed(m) {
+			m.Memo != memoAttachments || m.Pin != codec.Stay || Malformed(m) || m.Unread {
 			t.Errorf("%s: %+v", name, m)
 		}
 		for property, want := range map[string]string{
@@ -153,7 +153,7 @@ func TestOtherSerializationsPassUnread(t *testing.T) {
 	b := frame(twoWay|8, 0, 9, []byte("\x05anything at all"))
 	d := decoderOf(codec.FromClient)
 	m := decode(t, d, b)
-	if m.Head != headerLen || m.Variant != 8 || Readable(m.Variant) || m.Kind != codec.Request {
+	if m.Head != headerLen || m.Variant != 8 || Readable(m.Variant) || m.Kind != codec.Request || !m.Unread {
 		t.Errorf("%+v", m)
 	}
 	if got := get(t, d, b, m, "method"); got != "-" {

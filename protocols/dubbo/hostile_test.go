@@ -79,8 +79,8 @@ func TestMalformedBodiesPassMarked(t *testing.T) {
 		b := frame(twoWay|c.variant, 0, 1, []byte(c.body))
 		d := decoderOf(codec.FromClient)
 		m := decode(t, d, b)
-		if !Malformed(m) || m.Kind != codec.Request {
-			t.Errorf("%s: not marked", name)
+		if !Malformed(m) || !m.Unread || m.Kind != codec.Request {
+			t.Errorf("%s: not marked: %+v", name, m)
 		}
 		if got := get(t, d, b, m, "method") + get(t, d, b, m, "attachment[a]"); got != "greet-" {
 			t.Errorf("%s: %q", name, got)

@@ -1,6 +1,7 @@
 // Command record is a TCP relay that writes what it relays to a file, as test data for codecs. It
 // knows no protocol: one line is what went in one direction until the other side answered, or until
-// a pause, so a sequential client makes one message per line.
+// a pause of 50 ms. A sequential client makes one message per line; several one-way messages may come
+// to stand in one, which codec/codectest takes apart again.
 //
 // # The file
 //
@@ -61,9 +62,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	set := flag.NewFlagSet("record", flag.ContinueOnError)
 	set.SetOutput(stderr)
 	set.StringVar(&o.listen, "listen", "127.0.0.1:0", "address; port 0 takes a free one")
-	set.StringVar(&o.to, "to", "", "HOST:PORT of the server")
-	set.StringVar(&o.out, "out", "", "file to write")
-	set.StringVar(&o.origin, "origin", "", "who speaks: library, version, settings")
+	set.StringVar(&o.to, "to", "", "HOST:PORT of the server (required)")
+	set.StringVar(&o.out, "out", "", "file to write (required)")
+	set.StringVar(&o.origin, "origin", "", "who speaks: library, version, settings (required)")
 	set.StringVar(&o.called, "called", "", "what the client calls")
 	set.BoolVar(&o.once, "once", false, "end with the first connection, not at a signal")
 	if err := set.Parse(args); err != nil {
