@@ -61,7 +61,7 @@ func (w *world) command(line string) string {
 	if m[1] != "" {
 		method = m[1]
 	}
-	out := w.get(method, m[2])
+	out := w.page(method, m[2])
 	if m[3] == "" {
 		return compact(w.normal(out))
 	}
@@ -78,13 +78,13 @@ func (w *world) command(line string) string {
 func (w *world) tables(text string) {
 	w.t.Helper()
 	pages := []string{"GET /"}
-	for _, m := range regexp.MustCompile(`(GET|POST) +(/[a-z]+)`).FindAllStringSubmatch(w.get("GET", "/"), -1) {
+	for _, m := range regexp.MustCompile(`(GET|POST) +(/[a-z]+)`).FindAllStringSubmatch(w.page("GET", "/"), -1) {
 		pages = append(pages, m[1]+" "+m[2])
 	}
 	same(w.t, "## Admin endpoint", firstColumn(section(w.t, text, "## Admin endpoint")), pages)
 
 	var metrics []string
-	for _, m := range regexp.MustCompile(`(?m)^# TYPE ((?:aeraki|istio)_\S+) (\S+)$`).FindAllStringSubmatch(w.get("GET", "/metrics"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE ((?:aeraki|istio)_\S+) (\S+)$`).FindAllStringSubmatch(w.page("GET", "/metrics"), -1) {
 		metrics = append(metrics, m[1]+" "+m[2])
 	}
 	var told []string
@@ -182,6 +182,17 @@ func TestProxyConfigurationsAreValid(t *testing.T) {
 	}
 }
 
+// TestProxyConfigurationsAreServed: the control plane has what they ask for.
+func TestProxyConfigurationsAreServed(t *testing.T) {
+	for name, rules := range map[string]string{"proxy.yaml": "hello", "server-proxy.yaml": "hello", "gateway.yaml": "gateway"} {
+		file := filepath.Join(t.TempDir(), name)
+		write(t, file, configuration(t, name))
+		if out, code := aeraki(t, examples, "compile", "-f", rules, "--node", file, "-o", "table"); code != 0 || !strings.Contains(out, "Listener ") {
+			t.Errorf("%s with docs/examples/%s: exit code %d\n%s", name, rules, code, out)
+		}
+	}
+}
+
 // TestProxyPageHasEveryLogLine: the table has what the proxy's packages log.
 func TestProxyPageHasEveryLogLine(t *testing.T) {
 	var lines, told []string
@@ -195,7 +206,7 @@ func TestProxyPageHasEveryLogLine(t *testing.T) {
 			}
 		}
 	}
-	for _, m := range regexp.MustCompile("(?m)^\\| (INFO|WARN|ERROR) \\| (.*?) \\|").FindAllStringSubmatch(section(t, read(t, proxyPage), "## Log"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| (INFO|WARN|ERROR) \| (.*?) \|`).FindAllStringSubmatch(section(t, read(t, proxyPage), "## Log"), -1) {
 		for _, q := range quoted.FindAllStringSubmatch(m[2], -1) {
 			told = append(told, m[1]+" "+q[1])
 		}

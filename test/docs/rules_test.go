@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -168,6 +169,31 @@ func TestRulesHaveEveryLimit(t *testing.T) {
 		t.Fatalf("it does not list the limits:\n%s", out)
 	}
 	same(t, "### Limits", firstColumn(section(t, read(t, rulesPage), "### Limits")), strings.Split(m[1], ", "))
+}
+
+// TestStatusPagesAreThere: every page of the table answers.
+func TestStatusPagesAreThere(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "rules", "a.yaml"), fragmentOf+"  - {name: all, route: [{destination: {host: orders.demo}}]}\n")
+	c := start(t, "aeraki", "controller", "--config", filepath.Join(dir, "rules"), "--listen", "unix:"+filepath.Join(dir, "ads.sock"), "--status", "127.0.0.1:0")
+	address := c.says(`msg=serving .*status=(\S+)`)[1]
+	text := section(t, read(t, rulesPage), "## What became of an object")
+	pages := firstColumn(text)
+	if len(pages) < 4 {
+		t.Errorf("only %v are found", pages)
+	}
+	if _, code := get(t, "GET", "http://"+address+"/status/nothing"); code != http.StatusNotFound {
+		t.Errorf("a page that is not there: %d", code)
+	}
+	for _, page := range pages {
+		body, code := get(t, "GET", "http://"+address+page)
+		if code != http.StatusOK {
+			t.Errorf("%s: %d %s", page, code, body)
+		}
+		if page == "/status/resources" && !strings.Contains(body, `"inForce": "current"`) {
+			t.Errorf("%s does not say what is in force:\n%s", page, body)
+		}
+	}
 }
 
 // camel is what reasons look like; kinds are what else does in those packages.

@@ -122,23 +122,30 @@ func (p *program) says(pattern string) []string {
 	}
 }
 
-// get returns what a page shows.
-func (w *world) get(method, page string) string {
-	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), method, "http://"+w.admin+page, nil)
+// get returns what a page shows and its status code.
+func get(t *testing.T, method, url string) (body string, code int) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return string(b)
+	return string(b), resp.StatusCode
+}
+
+// page returns what a page of the admin endpoint shows.
+func (w *world) page(method, path string) string {
+	w.t.Helper()
+	body, _ := get(w.t, method, "http://"+w.admin+path)
+	return body
 }
 
 // call sends n calls of sayHello on one connection, which stays open until the
