@@ -32,7 +32,7 @@ type CompileOptions struct {
 // it, and writes nothing. The diagnostics are those of reading and compiling.
 // The error is for what is no user's mistake.
 func CompileDir(dir string, o CompileOptions) (*Result, []diag.Diagnostic, error) {
-	s, err := file.New(file.Options{Dir: dir, State: o.State, Forget: o.State == ""})
+	s, err := file.New(file.Options{Dir: dir, State: o.State, Offline: true, Forget: o.State == ""})
 	if err != nil {
 		return nil, nil, err
 	}

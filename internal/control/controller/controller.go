@@ -28,6 +28,10 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	return errors.Join(serve(ctx, o, source), source.Close())
+}
+
+func serve(ctx context.Context, o Options, source *file.Source) error {
 	ads, err := xdsserver.Listen(o.ADS)
 	if err != nil {
 		return fmt.Errorf("controller: ads: %w", err)

@@ -306,3 +306,37 @@ func TestCompileDirWritesNothing(t *testing.T) {
 		t.Errorf("beside the folder are %v (%v)", left, err)
 	}
 }
+
+func TestASecondControllerOnTheSameStateSaysSo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "config")
+	write(t, filepath.Join(dir, "service.yaml"), serviceYAML)
+	_, status, stop := start(t, Options{Dir: dir, Status: "127.0.0.1:0"})
+	if err := Run(t.Context(), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "is used by another controller") {
+		t.Errorf("the error is %v", err)
+	}
+	get(t, status, "/ready", nil)
+	stop()
+	start(t, Options{Dir: dir})
+}
+
+// The folder is gone when the controller comes back: what was accepted is
+// served as before.
+func TestARestartWithoutTheFolderServesTheLastGoodForms(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "config")
+	write(t, filepath.Join(dir, "service.yaml"), serviceYAML)
+	write(t, filepath.Join(dir, "router.yaml"), routerYAML("20", "80"))
+	_, status, stop := start(t, Options{Dir: dir, Status: "127.0.0.1:0"})
+	var before, after ResourcesStatus
+	get(t, status, "/status/resources", &before)
+	stop()
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "a file where the folder should be")
+	_, status, _ = start(t, Options{Dir: dir, Status: "127.0.0.1:0"})
+	get(t, status, "/status/resources", &after)
+	if len(before.Served) == 0 || !slices.Equal(before.Served, after.Served) {
+		t.Errorf("served before %v, after %v", before.Served, after.Served)
+	}
+	waitGet(t, status, "/status/diagnostics", "FolderUnreadable", has("FolderUnreadable"))
+}

@@ -154,7 +154,7 @@ func scaleEdit(t *testing.T, dir string, service, weight int, clients []*adstest
 // tellFullCompile reads and compiles the folder from nothing.
 func tellFullCompile(t *testing.T, dir string) {
 	t.Helper()
-	source, err := file.New(file.Options{Dir: dir, Forget: true})
+	source, err := file.New(file.Options{Dir: dir, Offline: true, Forget: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,7 @@ type reading struct {
 // did are not read again, unless all is asked for.
 func (s *Source) read(all bool) (Update, string) {
 	r := reading{current: map[resource.Key]*resource.Item{}, named: map[resource.Key]bool{}, files: map[string]parsed{}, texts: map[resource.Key]form{}}
-	r.diagnostics = append(r.diagnostics, s.problem...)
+	r.diagnostics = append(append(r.diagnostics, s.problem...), s.unsaved...)
 	_, files, err := list(s.o.Dir)
 	if err != nil {
 		r.add(diag.Diagnostic{File: s.o.Dir, Severity: diag.Error, Reason: reasonFolder, Message: err.Error(),
@@ -99,7 +99,7 @@ func (s *Source) read(all bool) (Update, string) {
 	s.tellLastGood(&r)
 	s.state.texts = r.texts
 	u := Update{Snapshot: resource.NewSnapshot(r.current, s.state.items()), Diagnostics: diag.Sort(r.diagnostics)}
-	return u, hex.EncodeToString(sum.Sum(nil)) + fmt.Sprint(err)
+	return u, hex.EncodeToString(sum.Sum(nil)) + fmt.Sprint(err, s.unsaved)
 }
 
 func (s *Source) relative(path string) string {
@@ -214,11 +214,22 @@ func (s *Source) retire(r *reading) {
 		if r.named[key] {
 			continue
 		}
-		if origin, there := r.files[f.file]; there && origin.broken {
+		if r.unreadable(f.file) {
 			continue
 		}
 		s.state.retired(key)
 	}
+}
+
+// unreadable reports whether the file, or a folder that it is in, may hold
+// objects that were not read.
+func (r *reading) unreadable(file string) bool {
+	for path, above := "", file; path != above; path, above = above, filepath.Dir(above) {
+		if r.files[above].broken {
+			return true
+		}
+	}
+	return false
 }
 
 // broken reports whether any file may hold objects that were not read.

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -30,7 +31,10 @@ type Options struct {
 	Dir string
 	// State is the folder of last good forms; DefaultState(Dir) if empty.
 	State string
-	// Forget: no last good forms are read; for compiling offline.
+	// Offline: the folder is only to be read once, and the state folder, which
+	// may be that of a running controller, is neither locked nor written.
+	Offline bool
+	// Forget: no last good forms are read either.
 	Forget bool
 	// AllowEmpty lets a folder that has lost all of its objects take them all
 	// away.
@@ -70,11 +74,17 @@ type Source struct {
 	last     string
 	lastRoot os.FileInfo
 	// problem is what is wrong with the state folder, to be told with every
-	// update.
+	// update; unsaved is why the last good forms could not be saved.
 	problem []diag.Diagnostic
+	unsaved []diag.Diagnostic
+	unlock  func() error
 }
 
-// New opens the state folder; the folder itself may appear later.
+// New opens the state folder, and takes it for itself until Close; the folder
+// itself may appear later. It is an error if another process has the state
+// folder, or if the last good forms are there but cannot be read: proxies keep
+// what they have while there is no control plane, which is better than to be
+// served without what only those forms know.
 func New(o Options) (*Source, error) {
 	if o.Dir == "" {
 		return nil, errors.New("source/file: no folder is given")
@@ -86,12 +96,25 @@ func New(o Options) (*Source, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	s := &Source{o: o, state: newState(o.State), cache: map[string]parsed{}, unlock: func() error { return nil }}
 	if o.Forget {
-		return &Source{o: o, state: newState(o.State), cache: map[string]parsed{}}, nil
+		return s, nil
 	}
-	st, problems := openState(o.State)
-	return &Source{o: o, state: st, cache: map[string]parsed{}, problem: problems}, nil
+	var err error
+	if !o.Offline {
+		if s.unlock, err = lockState(o.State); err != nil {
+			return nil, err
+		}
+		s.state.clean()
+	}
+	if s.state, s.problem, err = openState(o.State); err != nil {
+		return nil, errors.Join(err, s.unlock())
+	}
+	return s, nil
 }
+
+// Close lets go of the state folder.
+func (s *Source) Close() error { return s.unlock() }
 
 // Run reads the folder, calls handle, and again whenever the folder's content
 // has changed, until ctx ends.
@@ -128,13 +151,20 @@ func (s *Source) Run(ctx context.Context, handle Handler) error {
 			}
 		case <-relist.C:
 			s.watch(w)
-			s.step(true, handle)
+			s.relist(handle)
 		case <-settle.timer.C:
 			settle.done()
 			s.watch(w)
 			s.step(false, handle)
 		}
 	}
+}
+
+// relist reads all that events may have missed, and saves what could not be
+// saved before.
+func (s *Source) relist(handle Handler) {
+	s.tellUnsaved(s.state.flush())
+	s.step(true, handle)
 }
 
 // step reads the folder, every file of it if all is set, and handles what it read if it is not what was handled last.
@@ -151,9 +181,40 @@ func (s *Source) step(all bool, handle Handler) {
 		return
 	}
 	accepted := handle(u)
-	if err := s.state.accept(accepted); err != nil {
-		s.o.Log.Error("last good forms would not survive a restart", "state", s.o.State, "error", err)
+	if s.tellUnsaved(s.state.accept(accepted)) {
+		s.step(false, handle) // the diagnostic is part of what is read
 	}
+}
+
+// tellUnsaved notes whether the last good forms could be saved, and reports
+// whether there is something new to tell. What is served does not depend on it.
+func (s *Source) tellUnsaved(err error) bool {
+	before := len(s.unsaved) > 0
+	switch {
+	case err != nil && !before:
+		s.o.Log.Error("last good forms would not survive a restart", "state", s.o.State, "error", err)
+		s.unsaved = []diag.Diagnostic{{File: filepath.Join(s.o.State, stateFile), Severity: diag.Warning, Reason: "LastGoodUnsaved",
+			Message: "the last good forms cannot be saved, and would not survive a restart: " + cause(err),
+			Next:    "make the folder writable, or name another one with --state; it is tried again every few seconds"}}
+	case err == nil && before:
+		s.o.Log.Info("last good forms are saved again", "state", s.o.State)
+		s.unsaved = nil
+	}
+	return err != nil != before
+}
+
+// cause is the error without the name of a temporary file, which is another
+// one each time.
+func cause(err error) string {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err.Error()
+	case errors.As(err, &link):
+		return link.Err.Error()
+	}
+	return err.Error()
 }
 
 // Read reads the folder once, without watching it, and remembers nothing.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/aeraki-mesh/aeraki/internal/control/resource"
 	"github.com/aeraki-mesh/aeraki/internal/control/resource/decode"
@@ -61,16 +62,17 @@ func newState(dir string) *state {
 }
 
 // openState reads what is there. A form that this version cannot read is told
-// of and kept.
-func openState(dir string) (*state, []diag.Diagnostic) {
+// of and kept. The error is for a file that is there and cannot be read: to go
+// on without it would take away what only it still has.
+func openState(dir string) (*state, []diag.Diagnostic, error) {
 	s := newState(dir)
 	path := filepath.Join(dir, stateFile)
 	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return s, nil, nil
 	}
 	if err != nil {
-		return s, []diag.Diagnostic{stateProblem(path, err)}
+		return nil, nil, fmt.Errorf("source/file: the last good forms cannot be read: %w: make the file readable, or name another folder with --state", err)
 	}
 	var problems []diag.Diagnostic
 	for i, doc := range strings.Split(string(data), separator) {
@@ -82,7 +84,7 @@ func openState(dir string) (*state, []diag.Diagnostic) {
 			s.unread = append(s.unread, doc)
 		}
 	}
-	return s, problems
+	return s, problems, nil
 }
 
 func stateProblem(path string, err error) diag.Diagnostic {
@@ -117,7 +119,8 @@ func (s *state) retired(k resource.Key) {
 	s.stale = true
 }
 
-// accept keeps the forms that are in force as last good ones.
+// accept keeps the forms that are in force as last good ones. An error is that
+// of saving them: they are kept all the same, and flush tries again.
 func (s *state) accept(accepted map[resource.Key]string) error {
 	for key, hash := range accepted {
 		f, read := s.texts[key]
@@ -128,6 +131,11 @@ func (s *state) accept(accepted map[resource.Key]string) error {
 		s.stale = s.stale || !kept || have.item.Hash != hash || have.file != f.file
 		s.forms[key] = f
 	}
+	return s.flush()
+}
+
+// flush saves what was not saved yet.
+func (s *state) flush() error {
 	if !s.stale {
 		return nil
 	}
@@ -138,9 +146,20 @@ func (s *state) accept(accepted map[resource.Key]string) error {
 	return nil
 }
 
+// temporary is what a file is called while it is written.
+const temporary = "writing-*"
+
+// clean removes what a process that was killed has left.
+func (s *state) clean() {
+	left, _ := filepath.Glob(filepath.Join(s.dir, temporary)) // the pattern is good
+	for _, path := range left {
+		_ = os.Remove(path) // it is in nobody's way
+	}
+}
+
 // save writes beside and renames, so that a reader sees the old forms or the
-// new ones. It does not wait for the disk: a form that is lost in a power
-// failure is read from its folder again.
+// new ones, also after a power failure: file and folder are on the disk when it
+// returns.
 func (s *state) save() error {
 	text, err := s.text()
 	if err != nil {
@@ -149,18 +168,30 @@ func (s *state) save() error {
 	if err := os.MkdirAll(s.dir, 0o750); err != nil {
 		return err
 	}
-	t, err := os.CreateTemp(s.dir, "writing-*")
+	t, err := os.CreateTemp(s.dir, temporary)
 	if err != nil {
 		return err
 	}
 	_, err = t.Write(text)
+	if err == nil {
+		err = t.Sync()
+	}
 	if err = errors.Join(err, t.Close()); err == nil {
 		err = os.Rename(t.Name(), filepath.Join(s.dir, stateFile))
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(t.Name()))
 	}
-	return nil
+	return syncFolder(s.dir)
+}
+
+// syncFolder makes a rename last.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func (s *state) text() ([]byte, error) {
