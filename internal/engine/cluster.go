@@ -100,7 +100,21 @@ func (w *Worker) endpoint(d *downstream, s *stream, c *cluster, b []byte, m *cod
 		}
 		return c.pools[0]
 	}
-	chosen := w.balance(d, s, c, b, m)
+	if p := w.hashed(d, s, c, b, m); p != nil {
+		return p
+	}
+	switch c.set.Policy {
+	case LeastRequest:
+		return w.staying(c, w.leastLoaded(c.set))
+	case RingHash, Random:
+		return w.staying(c, int(w.random.Uint64()%uint64(len(c.pools))))
+	}
+	return w.staying(c, c.pick.next())
+}
+
+// staying returns the chosen pool, or the next one whose server has not asked
+// to be spared.
+func (w *Worker) staying(c *cluster, chosen int) *pool {
 	for i := range c.pools {
 		if p := c.pools[(chosen+i)%len(c.pools)]; p.leaving <= w.now {
 			return p
@@ -109,20 +123,16 @@ func (w *Worker) endpoint(d *downstream, s *stream, c *cluster, b []byte, m *cod
 	return c.pools[chosen] // all are leaving
 }
 
-// balance returns the index of the pool that the cluster's policy chooses.
-func (w *Worker) balance(d *downstream, s *stream, c *cluster, b []byte, m *codec.Message) int {
-	switch c.set.Policy {
-	case LeastRequest:
-		return w.leastLoaded(c.set)
-	case RingHash:
-		if h, ok := w.hash(d, s, b, m); ok && len(c.set.Ring) > 0 {
-			return c.set.lookup(h)
-		}
-		return int(w.random.Uint64() % uint64(len(c.pools)))
-	case Random:
-		return int(w.random.Uint64() % uint64(len(c.pools)))
+// hashed returns the pool that the request's hash names; nil if it names none.
+func (w *Worker) hashed(d *downstream, s *stream, c *cluster, b []byte, m *codec.Message) *pool {
+	if c.set == nil || c.set.Policy != RingHash || len(c.set.Ring) == 0 {
+		return nil
 	}
-	return c.pick.next()
+	h, ok := w.hash(d, s, b, m)
+	if !ok {
+		return nil
+	}
+	return w.staying(c, c.set.lookup(h))
 }
 
 // leastLoaded takes the better of two endpoints drawn at random; load is the

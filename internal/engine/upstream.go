@@ -62,7 +62,7 @@ func (w *Worker) choose(d *downstream, s *stream, c *cluster, b []byte, m *codec
 	l := d.lis
 	multiplex := l.shared && m.Pin != codec.Begin && l.renumberer.CanPutID(m)
 	if !multiplex && !s.mirrored {
-		if up := d.held(c, m); up != nil {
+		if up := d.held(c, w.hashed(d, s, c, b, m), m); up != nil {
 			return up, 0, ""
 		}
 	}
@@ -93,13 +93,15 @@ func (w *Worker) choose(d *downstream, s *stream, c *cluster, b []byte, m *codec
 }
 
 // held returns the connection that d has already for such a request, or nil.
-func (d *downstream) held(c *cluster, m *codec.Message) *upstream {
+// A request whose hash names an endpoint does not follow its client's others
+// elsewhere, except on a pinned connection, which is one conversation.
+func (d *downstream) held(c *cluster, hashed *pool, m *codec.Message) *upstream {
 	of := d.leases
 	if m.Pin == codec.Begin {
-		of = d.pins
+		of, hashed = d.pins, nil
 	}
 	for _, up := range of {
-		if up.pool.cluster == c && up.variant == m.Variant && !up.retired {
+		if up.pool.cluster == c && up.variant == m.Variant && !up.retired && (hashed == nil || up.pool == hashed) {
 			return up
 		}
 	}
