@@ -83,7 +83,6 @@ func (w *Worker) output(c *conn) []byte {
 	}
 	if c.off > highWater/2 && c.off > len(c.out)/2 { // a slow reader: drop what it has read
 		n := copy(c.out, c.out[c.off:])
-		w.pending -= c.off
 		c.out, c.off = c.out[:n], 0
 	}
 	return c.out
@@ -103,6 +102,7 @@ func (w *Worker) write(c *conn) {
 	n := w.driver.Write(c.id, w.iovec[:])
 	w.iovec[0] = nil
 	c.off += n
+	w.pending -= n
 	if c.off == len(c.out) {
 		w.dropOutput(c)
 	} else {
@@ -112,7 +112,7 @@ func (w *Worker) write(c *conn) {
 
 // dropOutput forgets what is unsent and gives the buffer back.
 func (w *Worker) dropOutput(c *conn) {
-	w.pending -= len(c.out)
+	w.pending -= c.unsent()
 	w.buffers.put(c.out)
 	c.out, c.off = nil, 0
 }
@@ -188,7 +188,9 @@ func (w *Worker) next(c *conn, b []byte, want *codec.Want, limit int64) (*codec.
 		}
 	}
 	if m.Size > int64(len(b)) {
-		c.decoded, c.want = true, want
+		if !c.decoded { // else it is still described for the rules of then
+			c.decoded, c.want = true, want
+		}
 		w.keepMessage(c, m)
 		return nil, nil
 	}
