@@ -217,7 +217,12 @@ func (s *stream) expired(w *Worker, _ *timer) {
 	}
 	w.leaveUpstream(s)
 	w.settle(s)
-	if !up.multiplexed { // what it would send next cannot be told apart
+	switch {
+	case up.multiplexed, up.pinned && up.byID:
+		if up.retired && up.inflight == 0 && !up.pinned {
+			w.retire(up)
+		}
+	default: // what it would send next cannot be told apart
 		w.giveUp(up)
 	}
 }
@@ -241,7 +246,7 @@ func (w *Worker) fail(s *stream, r codec.LocalReply) {
 	// The upstream may still reply: s waits for it, to drop it.
 	w.timers.arm(&s.deadline, s, w.now+orphanLife)
 	up.pool.cluster.c.Report(up.id, Late)
-	if !up.multiplexed {
+	if !up.multiplexed && !up.pinned { // others need not queue behind it; a conversation has no other place
 		up.retired = true
 		if up.idleOfClients() {
 			w.giveUp(up)
