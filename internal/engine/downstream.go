@@ -21,6 +21,7 @@ type downstream struct {
 	began       time.Duration // when the message that is arriving began
 	idle, slow  timer
 	sniffed     bool
+	sniffing    bool // its first bytes do not tell the protocol yet
 	ended       bool // it sends no more
 	draining    bool // it is to be closed when idle
 }
@@ -137,7 +138,9 @@ func (w *Worker) readClient(d *downstream, b []byte) int {
 
 // sniff looks at a client's first bytes.
 func (w *Worker) sniff(d *downstream, b []byte) bool {
-	switch d.lis.cfg.Protocol.Sniff(b) {
+	verdict := d.lis.cfg.Protocol.Sniff(b)
+	d.sniffing = verdict == codec.More
+	switch verdict {
 	case codec.Yes:
 		d.sniffed = true
 		return true
@@ -244,6 +247,11 @@ func (w *Worker) closeIfDone(d *downstream) {
 
 // clientClosed handles the end of a client's connection.
 func (w *Worker) clientClosed(d *downstream, why How) {
+	if (d.msg != nil || d.sniffing) && d.hold == 0 { // else the rest may not have been read
+		d.sniffing = false
+		w.note(TruncatedMessage, "client", d.remote, "listener", d.lis.cfg.Name)
+		w.endClient(d) // what is there can be no message any more
+	}
 	if why == Half {
 		d.ended = true // it still waits for replies
 		w.touch(&d.conn)
@@ -281,5 +289,8 @@ func (w *Worker) clientGone(d *downstream) {
 	for _, up := range pins {
 		up.lessee = nil
 		w.giveUp(up)
+	}
+	if d.lis.removed {
+		w.retireClusters(d.lis)
 	}
 }

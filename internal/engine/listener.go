@@ -138,6 +138,12 @@ func (w *Worker) removeListener(l *listener) {
 			w.drainClient(c.down)
 		}
 	}
+	w.retireClusters(l)
+}
+
+// retireClusters lets the upstream connections go of a listener that is no
+// more. Requests of clients that are still there make new ones.
+func (w *Worker) retireClusters(l *listener) {
 	for _, name := range slices.Sorted(maps.Keys(l.clusters)) {
 		w.retireCluster(l.clusters[name])
 	}
