@@ -151,6 +151,7 @@ type Event uint8
 const (
 	BadRequestBytes   Event = iota // a client's bytes were not decodable: its connection was closed
 	BadReplyBytes                  // an upstream's bytes were not decodable
+	TruncatedMessage               // a client's connection ended within a message
 	ForeignProtocol                // a client's first bytes are another protocol
 	SlowMessage                    // a client's message did not arrive in time
 	SlowReader                     // a client did not read its replies
@@ -170,7 +171,7 @@ const (
 	Events          = int(Unread) + 1
 )
 
-var eventNames = [Events]string{"bad_request_bytes", "bad_reply_bytes", "foreign_protocol", "slow_message", "slow_reader",
+var eventNames = [Events]string{"bad_request_bytes", "bad_reply_bytes", "truncated_message", "foreign_protocol", "slow_message", "slow_reader",
 	"connection_refused", "late_reply", "stray_reply", "upstream_reset", "upstream_connect_failed", "upstream_go_away",
 	"heartbeat_missed", "edit_refused", "push_dropped", "mirror_sent", "mirror_failed", "panic", "unread"}
 

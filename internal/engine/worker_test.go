@@ -564,6 +564,29 @@ func TestAServerThatLeavesIsSpared(t *testing.T) {
 	}
 }
 
+func TestTruncatedMessage(t *testing.T) {
+	whole := request(2, "m")
+	for n := range whole {
+		for _, how := range []How{Half, Clean, Abort} {
+			x := newWorld(t, parallel(), toA)
+			c := x.client()
+			x.send(c, request(1, "m"))
+			x.send(c, whole[:n])
+			x.turn(func() { x.w.Closed(c.id, how) })
+			if got := x.w.events[TruncatedMessage] == 1; got != (n > 0) {
+				t.Errorf("%d of %d bytes, then %v: told %v", n, len(whole), how, got)
+			}
+			if how != Half {
+				continue
+			}
+			x.send(x.up(0), replyTo(x.take(x.up(0))[0]))
+			if r := x.take(c); len(r) != 1 {
+				t.Errorf("%d of %d bytes, then %v: the request before has %d replies", n, len(whole), how, len(r))
+			}
+		}
+	}
+}
+
 func TestDrain(t *testing.T) {
 	x := newWorld(t, parallel(), toA)
 	busy, idle := x.client(), x.client()
