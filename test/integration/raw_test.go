@@ -75,14 +75,6 @@ func readDubbo(r io.Reader) (id uint64, good bool, err error) {
 	return binary.BigEndian.Uint64(header[4:]), header[3] == 20, nil
 }
 
-// liar is a server that misbehaves on every connection.
-type liar struct {
-	name   string
-	serve  func(c net.Conn, p raw)
-	good   bool              // clients get a good reply
-	events map[string]string // that grow, by protocol; "" for both
-}
-
 // asked reads one request and returns its id.
 func (p raw) asked(c net.Conn) (id uint64, ok bool) {
 	if p.protocol == "thrift" {
