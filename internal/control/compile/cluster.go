@@ -32,6 +32,7 @@ func (c *compiler) cluster(s *service, port *ir.Port, subset string, labels map[
 	policy := s.rule.policy(subset, port.Number)
 	cl := ir.Cluster{Name: ir.ClusterName(port.Number, subset, s.Host), Discovery: s.discovery,
 		LoadBalancer: policy.balancer, MinRing: policy.minRing, ConnectTimeout: policy.connectTimeout}
+	cl.Endpoints = make([]ir.Endpoint, 0, len(s.endpoints))
 	for i := range s.endpoints {
 		if e := &s.endpoints[i]; hasLabels(e.labels, labels) {
 			cl.Endpoints = append(cl.Endpoints, ir.Endpoint{Address: e.address, Port: e.port(port), Weight: e.weight})
@@ -42,9 +43,10 @@ func (c *compiler) cluster(s *service, port *ir.Port, subset string, labels map[
 	c.clusters[cl.Name] = cl
 }
 
-// merge adds up the weights of an address that is there more than once.
+// merge adds up the weights of an address that is there more than once, in
+// place.
 func merge(sorted []ir.Endpoint) []ir.Endpoint {
-	var out []ir.Endpoint
+	out := sorted[:0]
 	for _, e := range sorted {
 		if n := len(out) - 1; n >= 0 && out[n].Address == e.Address && out[n].Port == e.Port {
 			out[n].Weight = uint32(min(uint64(out[n].Weight)+uint64(e.Weight), math.MaxUint32))

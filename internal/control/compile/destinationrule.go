@@ -47,22 +47,26 @@ func (r *rule) policy(name string, port uint32) policy {
 	if r == nil {
 		return out
 	}
-	layers := []policy{r.top.all, r.top.ports[port]}
+	out.apply(r.top.all)
+	out.apply(r.top.ports[port])
 	if s, ok := r.subsets[name]; ok {
-		layers = append(layers, s.all, s.ports[port])
-	}
-	for _, l := range layers {
-		if l.balancer != "" {
-			out.balancer, out.hash, out.minRing = l.balancer, l.hash, l.minRing
-		}
-		if l.connectTimeout > 0 {
-			out.connectTimeout = l.connectTimeout
-		}
-		if l.idleTimeout != nil {
-			out.idleTimeout = l.idleTimeout
-		}
+		out.apply(s.all)
+		out.apply(s.ports[port])
 	}
 	return out
+}
+
+// apply puts what the narrower policy says before what p says.
+func (p *policy) apply(narrower policy) {
+	if narrower.balancer != "" {
+		p.balancer, p.hash, p.minRing = narrower.balancer, narrower.hash, narrower.minRing
+	}
+	if narrower.connectTimeout > 0 {
+		p.connectTimeout = narrower.connectTimeout
+	}
+	if narrower.idleTimeout != nil {
+		p.idleTimeout = narrower.idleTimeout
+	}
 }
 
 func (r *rule) subsetNames() []string {

@@ -197,10 +197,13 @@ func (c *compiler) serviceEndpoints(s *service, found *findings, f *resource.For
 		return
 	}
 	target := targets(spec)
+	s.endpoints = slices.Grow(s.endpoints, len(spec.Endpoints))
 	for i, e := range spec.Endpoints {
-		at := fmt.Sprintf("spec.endpoints[%d]", i)
-		if checkAddress(found, at+".address", e.Address) && s.discovery == ir.Static && !isIP(e.Address) {
-			found.add(fault, at+".address", "NotAnAddress", "write an IP address, or resolution: DNS", "%q is not an IP address", e.Address)
+		if !isIP(e.Address) {
+			at := fmt.Sprintf("spec.endpoints[%d].address", i)
+			if checkAddress(found, at, e.Address) && s.discovery == ir.Static {
+				found.add(fault, at, "NotAnAddress", "write an IP address, or resolution: DNS", "%q is not an IP address", e.Address)
+			}
 		}
 		s.endpoints = append(s.endpoints, newEndpoint(target, e, e.Labels))
 	}

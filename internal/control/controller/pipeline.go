@@ -44,9 +44,10 @@ func (p *pipeline) update(u file.Update) map[resource.Key]string {
 		return nil
 	}
 	view := p.newView(r)
-	p.tell(p.latest.Load(), r, time.Since(start))
-	p.latest.Store(r)
+	took := time.Since(start)
+	before := p.latest.Swap(r)
 	p.server.Publish(view)
+	p.tell(before, r, took)
 	if p.first != nil {
 		p.first()
 		p.first = nil
@@ -57,13 +58,15 @@ func (p *pipeline) update(u file.Update) map[resource.Key]string {
 func (p *pipeline) newView(r *Result) *xdsserver.View {
 	shared := xdsserver.Resources{}
 	sum := sha256.New()
+	var line []byte
 	var needing []xds.Resource // of proxies' filters
 	for i := range r.Resources {
 		add(shared, &r.Resources[i])
 		if len(r.Resources[i].Filters) > 0 {
 			needing = append(needing, r.Resources[i])
 		}
-		fmt.Fprintf(sum, "%s %s %s\n", r.Resources[i].Type, r.Resources[i].Name, r.Resources[i].Version)
+		line = fmt.Appendf(line[:0], "%s %s %s\n", r.Resources[i].Type, r.Resources[i].Name, r.Resources[i].Version)
+		_, _ = sum.Write(line) // a hash takes everything
 	}
 	mesh := r.Mesh
 	p.nodes.next()
