@@ -116,7 +116,7 @@ type Series struct {
 	Protocol    string
 	Destination Destination
 	Requests    [Results]uint64
-	Duration    Histogram // µs, from arrival to the reply's decoding; only of answered requests
+	Duration    Histogram // µs, from arrival to the reply's decoding; 0 of one-way messages
 	Request     Histogram // bytes, as arrived
 	Response    Histogram // bytes, as the upstream sent them
 }
@@ -227,6 +227,12 @@ func (w *Worker) Snapshot() Snapshot {
 		Clients: map[string]int{}, Upstreams: map[string]int{}}
 	for _, x := range w.seriesOrder {
 		s.Series = append(s.Series, *x)
+	}
+	for name, l := range w.listeners { // what has no connection is shown with 0, for alerts
+		s.Clients[name] = 0
+		for cluster := range l.clusters {
+			s.Upstreams[cluster] = 0
+		}
 	}
 	for _, c := range w.conns {
 		switch {
