@@ -43,7 +43,7 @@ bench: build ## what a request costs, against Envoy and HAProxy: docs/benchmarks
 
 .PHONY: golden
 golden: ## rewrite the golden files; review the diff
-	$(GO) test ./internal/control/compile ./internal/control/translate/... ./internal/lint ./cmd/aeraki -update
+	$(GO) test ./internal/control/compile ./internal/control/translate/... ./internal/lint ./cmd/aeraki ./test/docs -update
 
 .PHONY: generate
 generate: ## protobuf code; needs protoc (Debian: protobuf-compiler)
