@@ -3,6 +3,7 @@ package simtest
 import (
 	"time"
 
+	"github.com/aeraki-mesh/aeraki/codec"
 	"github.com/aeraki-mesh/aeraki/internal/engine"
 )
 
@@ -43,6 +44,9 @@ func (w *world) mayBuffer(s *engine.Snapshot) int {
 		inFlight := w.begun * w.most * largeMessage // of those that left, too
 		return inFlight + clients*(highWater+w.most*largeMessage)
 	case slowServers:
+		if w.client == codec.InOrder {
+			return 1 << 30 // one late reply lets out all that waited for it
+		}
 		return upstreams*(highWater+w.begun*largeMessage) + clients*(highWater+8*largeMessage)
 	}
 	return (upstreams + clients + 1) * 2 * highWater
