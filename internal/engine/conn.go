@@ -37,6 +37,7 @@ type conn struct {
 	msg     *codec.Message // the message that has begun to arrive
 	decoded bool           // msg is described; the rest of its bytes is missing
 	want    *codec.Want    // what msg was decoded for
+	seen    int            // bytes of msg that have arrived
 }
 
 // hold is a set of reasons not to read from a connection.
@@ -158,6 +159,7 @@ var (
 // an error while bytes are missing. The message is valid until the next call.
 func (w *Worker) next(c *conn, b []byte, want *codec.Want, limit int64) (*codec.Message, error) {
 	m := c.msg
+	c.seen = len(b)
 	if m == nil {
 		w.scratch = codec.Message{}
 		m = &w.scratch
@@ -214,8 +216,7 @@ func (w *Worker) keepMessage(c *conn, m *codec.Message) {
 	}
 	*c.msg = *m
 	if c.down != nil {
-		c.down.began = w.now
-		w.timers.arm(&c.down.slow, c.down, w.now+slowMessage)
+		w.expectMore(c.down)
 	}
 }
 
@@ -231,6 +232,9 @@ func (w *Worker) putMessage(c *conn) {
 	}
 }
 
-// slowMessage is how long a client may take to send one message, as long as
-// it is slower than 1 KiB per second.
-const slowMessage = 60 * time.Second
+// A client that has begun to send a message must send minProgress bytes of it
+// in every slowMessage.
+const (
+	slowMessage = 60 * time.Second
+	minProgress = 60 << 10
+)

@@ -18,7 +18,7 @@ type downstream struct {
 	pins        []*upstream   // connections that only this client uses until it goes
 	pushes      []push        // pushes that it has not answered, oldest first
 	active      time.Duration // when it last sent or got something
-	began       time.Duration // when the message that is arriving began
+	checked     int           // bytes of the message that is arriving when slow was armed
 	idle, slow  timer
 	sniffed     bool
 	sniffing    bool // its first bytes do not tell the protocol yet
@@ -85,25 +85,30 @@ func (d *downstream) expired(w *Worker, t *timer) {
 	}
 }
 
-// drainQuiet is how long a client that was asked to go away must be silent
-// before its connection is closed for it.
-const drainQuiet = 5 * time.Second
+const (
+	// drainQuiet is how long a client that was asked to go away must be silent
+	// before its connection is closed for it.
+	drainQuiet = 5 * time.Second
+	// drainLong is how long it may send requests in spite of it.
+	drainLong = time.Minute
+)
+
+// expectMore gives d until slowMessage to go on with what it has begun to send.
+func (w *Worker) expectMore(d *downstream) {
+	d.checked = d.seen
+	w.timers.arm(&d.slow, d, w.now+slowMessage)
+}
 
 // checkSlow closes a client that sends one message byte by byte.
 func (w *Worker) checkSlow(d *downstream) {
-	if d.msg == nil {
-		return
+	switch {
+	case d.msg == nil && d.sniffed:
+	case d.hold != 0 || d.seen-d.checked >= minProgress:
+		w.expectMore(d)
+	default:
+		w.note(SlowMessage, "client", d.remote, "listener", d.lis.cfg.Name, "arrived", d.seen)
+		w.endClient(d)
 	}
-	arrived := time.Duration(d.msg.Scan) // bytes looked at, or all but the last few of a described one
-	if d.decoded {
-		arrived = time.Duration(d.msg.Head)
-	}
-	if d.hold != 0 || arrived/1024 > (w.now-d.began)/time.Second {
-		w.timers.arm(&d.slow, d, w.now+slowMessage)
-		return
-	}
-	w.note(SlowMessage, "client", d.remote, "listener", d.lis.cfg.Name, "for", w.now-d.began)
-	w.endClient(d)
 }
 
 // readClient handles the bytes that a client sent and returns how many of
@@ -148,6 +153,10 @@ func (w *Worker) sniff(d *downstream, b []byte) bool {
 		w.note(ForeignProtocol, "client", d.remote, "listener", d.lis.cfg.Name, "protocol", d.lis.traits.Name,
 			"bytes", string(b[:min(len(b), 16)]))
 		w.endClient(d)
+	case codec.More:
+		if !d.slow.armed {
+			w.expectMore(d)
+		}
 	}
 	return false
 }

@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aeraki-mesh/aeraki/codec"
+	"github.com/aeraki-mesh/aeraki/internal/engine/toy"
+)
+
+func message(k codec.Kind, id uint32, method string, size int) []byte {
+	return toy.Append(nil, k, 0, id, 0, method, "", make([]byte, size))
+}
+
+func TestBigMessagesMayTakeLong(t *testing.T) {
+	x := newWorld(t, inOrder(), toA)
+	c := x.client()
+	b := message(codec.Request, 1, "m", 8<<20)
+	for len(b) > 0 {
+		n := min(64<<10, len(b)) // 64 KiB per second
+		x.send(c, b[:n])
+		b = b[n:]
+		x.later(time.Second)
+		if c.closed {
+			t.Fatal("closed though it sends fast enough")
+		}
+	}
+	x.take(x.up(0))
+}
+
+func TestAClientThatIsHeldIsNotSlow(t *testing.T) {
+	x := newWorld(t, inOrder(), toA)
+	c := x.client()
+	b := message(codec.Request, 1, "m", 8<<20)
+	x.send(c, b[:100<<10])
+	x.w.holdBack(&x.w.find(c.id).down.conn, holdUpstream)
+	x.later(10 * time.Minute)
+	x.turn(func() { x.w.letGo(&x.w.find(c.id).down.conn, holdUpstream) })
+	for b = b[100<<10:]; len(b) > 0 && !c.closed; b = b[min(64<<10, len(b)):] {
+		x.send(c, b[:min(64<<10, len(b))])
+		x.later(time.Second)
+	}
+	if c.closed || len(x.take(x.up(0))) != 1 {
+		t.Error("the client was given up for what the proxy did")
+	}
+}
+
+func TestOneByteAndNoMoreIsGivenUp(t *testing.T) {
+	x := newWorld(t, inOrder(), toA)
+	c, silent := x.client(), x.client()
+	x.send(c, []byte{'T'})
+	x.later(2 * slowMessage)
+	if !c.closed || silent.closed {
+		t.Errorf("after one byte: closed %v; idle: closed %v", c.closed, silent.closed)
+	}
+}
