@@ -21,9 +21,10 @@ type downstream struct {
 	checked     int           // bytes of the message that is arriving when slow was armed
 	idle, slow  timer
 	sniffed     bool
-	sniffing    bool // its first bytes do not tell the protocol yet
-	ended       bool // it sends no more
-	draining    bool // it is to be closed when idle
+	sniffing    bool          // its first bytes do not tell the protocol yet
+	ended       bool          // it sends no more
+	draining    bool          // it is to be closed when idle …
+	leaveBy     time.Duration // … and then at the latest
 }
 
 // push is a server's request to a client: id as on the wire, and who sent it.
@@ -76,6 +77,8 @@ func (d *downstream) expired(w *Worker, t *timer) {
 	}
 	switch {
 	case timeout == 0:
+	case d.draining && w.now >= d.leaveBy:
+		w.endClient(d)
 	case d.inflight > 0:
 		w.timers.arm(&d.idle, d, w.now+timeout)
 	case w.now-d.active < timeout:
@@ -230,10 +233,10 @@ func (w *Worker) drainClient(d *downstream) {
 	if d.draining {
 		return
 	}
-	d.draining = true
+	d.draining, d.leaveBy = true, w.now+drainLong
+	w.timers.arm(&d.idle, d, w.now+drainQuiet)
 	if d.lis.goAwayer != nil {
 		w.setOutput(&d.conn, d.lis.goAwayer.AppendGoAway(w.output(&d.conn)))
-		w.timers.arm(&d.idle, d, w.now+drainQuiet)
 	}
 	w.touch(&d.conn)
 }

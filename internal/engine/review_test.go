@@ -54,3 +54,45 @@ func TestOneByteAndNoMoreIsGivenUp(t *testing.T) {
 		t.Errorf("after one byte: closed %v; idle: closed %v", c.closed, silent.closed)
 	}
 }
+
+func TestARemovedListenerLeavesNoConnection(t *testing.T) {
+	p := parallel()
+	p.T.HeartbeatInterval = time.Minute
+	x := newWorld(t, p, toA)
+	c := x.client()
+	x.send(c, request(1, "m"))
+	x.send(x.up(0), replyTo(x.take(x.up(0))[0]))
+	x.turn(func() { x.w.Configure(&Config{}) })
+	x.send(c, request(2, "sent before it was asked to go"))
+	up := x.up(len(x.dials) - 1)
+	for _, m := range x.take(up) {
+		x.send(up, replyTo(m))
+	}
+	x.later(drainQuiet + time.Second)
+	if !c.closed {
+		t.Fatal("the client is still there")
+	}
+	for i, u := range x.dials {
+		if !u.closed {
+			t.Errorf("upstream connection %d is open and belongs to nobody", i)
+		}
+	}
+}
+
+func TestADrainEndsThoughTheClientGoesOn(t *testing.T) {
+	x := newWorld(t, parallel(), toA)
+	c := x.client()
+	x.turn(func() { x.w.Configure(&Config{}) })
+	for id := range uint32(120) {
+		if c.closed {
+			return
+		}
+		x.send(c, request(id, "m"))
+		up := x.up(len(x.dials) - 1)
+		for _, m := range x.take(up) {
+			x.send(up, replyTo(m))
+		}
+		x.later(time.Second)
+	}
+	t.Error("after two minutes a removed listener still serves")
+}
