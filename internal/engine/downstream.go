@@ -17,6 +17,7 @@ type downstream struct {
 	leases      []*upstream   // connections that only this client uses now
 	pins        []*upstream   // connections that only this client uses until it goes
 	pushes      []push        // pushes that it has not answered, oldest first
+	lastPush    uint64        // the id that the last of them got
 	active      time.Duration // when it last sent or got something
 	checked     int           // bytes of the message that is arriving when slow was armed
 	idle, slow  timer
@@ -27,10 +28,11 @@ type downstream struct {
 	leaveBy     time.Duration // … and then at the latest
 }
 
-// push is a server's request to a client: id as on the wire, and who sent it.
+// push is a server's request to a client: its id as the server sent it and as
+// the client got it, and who sent it.
 type push struct {
-	id uint64
-	up *upstream
+	id, wireID uint64
+	up         *upstream
 }
 
 // maxPushes bounds the pushes to one client that are not answered.

@@ -163,19 +163,29 @@ func (w *Worker) push(up *upstream, b []byte, m *codec.Message) {
 		return
 	}
 	if m.Kind != codec.Oneway {
-		d.pushes = append(d.pushes, push{id: m.ID, up: up})
+		p := push{id: m.ID, wireID: m.ID, up: up}
+		if r := d.lis.renumberer; r != nil && r.CanPutID(m) { // servers choose ids without knowing of each other
+			d.lastPush = (d.lastPush + 1) & (1<<31 - 1)
+			p.wireID = d.lastPush
+			r.PutID(b, m, p.wireID)
+		}
+		d.pushes = append(d.pushes, p)
 	}
 	w.setOutput(&d.conn, append(w.output(&d.conn), b...))
 }
 
 // answerPush hands a client's answer to the server that asked.
 func (w *Worker) answerPush(d *downstream, b []byte, m *codec.Message) {
-	i := slices.IndexFunc(d.pushes, func(p push) bool { return p.id == m.ID })
-	if i < 0 || d.pushes[i].up.dead {
+	i := slices.IndexFunc(d.pushes, func(p push) bool { return p.wireID == m.ID })
+	r := d.lis.renumberer
+	if i < 0 || d.pushes[i].up.dead || d.pushes[i].id != m.ID && !r.CanPutID(m) {
 		w.note(StrayReply, "client", d.remote, "id", m.ID)
 		return
 	}
 	up := d.pushes[i].up
+	if d.pushes[i].id != m.ID {
+		r.PutID(b, m, d.pushes[i].id)
+	}
 	d.pushes = slices.Delete(d.pushes, i, i+1)
 	w.setOutput(&up.conn, append(w.output(&up.conn), b...))
 }

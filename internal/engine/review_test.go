@@ -12,6 +12,27 @@ func message(k codec.Kind, id uint32, method string, size int) []byte {
 	return toy.Append(nil, k, 0, id, 0, method, "", make([]byte, size))
 }
 
+// Two servers choose the ids of their pushes without knowing of each other.
+func TestPushesOfTwoServersAreToldApart(t *testing.T) {
+	x := newWorld(t, parallel(), byMethod)
+	c := x.client()
+	x.send(c, toy.Append(nil, codec.Request, toy.FlagPin, 1, 0, "a", "", nil))
+	x.send(c, toy.Append(nil, codec.Request, toy.FlagPin, 2, 0, "b", "", nil))
+	a, b := x.up(0), x.up(1)
+	x.take(a)
+	x.take(b)
+	x.send(a, message(codec.Push, 5, "of a", 0))
+	x.send(b, message(codec.Push, 5, "of b", 0))
+	pushes := x.take(c)
+	for i := len(pushes) - 1; i >= 0; i-- {
+		x.send(c, message(codec.Reply, pushes[i].ID, pushes[i].Method, 0))
+	}
+	gotA, gotB := x.take(a), x.take(b)
+	if len(gotA) != 1 || len(gotB) != 1 || gotA[0].Method != "of a" || gotB[0].Method != "of b" || gotA[0].ID != 5 || gotB[0].ID != 5 {
+		t.Errorf("a got %+v, b got %+v", gotA, gotB)
+	}
+}
+
 func TestBigMessagesMayTakeLong(t *testing.T) {
 	x := newWorld(t, inOrder(), toA)
 	c := x.client()

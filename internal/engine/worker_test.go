@@ -623,10 +623,10 @@ func TestPinnedConnectionCarriesPushesBothWays(t *testing.T) {
 	x.send(up, replyTo(x.take(up)[0]))
 	x.send(up, toy.Append(nil, codec.Push, 0, 77, 0, "news", "", nil))
 	r := x.take(c)
-	if len(r) != 2 || r[0].ID != 2 || r[1].Kind != codec.Push || r[1].ID != 77 {
+	if len(r) != 2 || r[0].ID != 2 || r[1].Kind != codec.Push || r[1].Method != "news" {
 		t.Fatalf("%+v", r)
 	}
-	x.send(c, toy.Append(nil, codec.Reply, 0, 77, 0, "news", "", nil))
+	x.send(c, toy.Append(nil, codec.Reply, 0, r[1].ID, 0, "news", "", nil))
 	if got := x.take(up); len(got) != 1 || got[0].ID != 77 || got[0].Kind != codec.Reply {
 		t.Fatalf("%+v", got)
 	}
