@@ -17,6 +17,8 @@ type cluster struct {
 	set   *EndpointSet // that pools were made for; nil: the driver's cluster chooses
 	pools []*pool      // as set.Endpoints, or one
 	pick  picker
+
+	copies, copied int // mirrored requests in flight, and their bytes
 }
 
 const defaultConnectTimeout = 5 * time.Second

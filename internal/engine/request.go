@@ -56,6 +56,7 @@ func (w *Worker) route(d *downstream, s *stream, rs *routeState, b []byte, m *co
 	s.route, s.series = rs, rs.series[i]
 	w.patch.Reset()
 	x := &w.exchange
+	x.copies = x.copies[:0] // a panic may have left some
 	if len(rs.Requests) > 0 {
 		x.begin(d.dec, b, m, rs)
 		if !x.runRequest() {
@@ -73,7 +74,6 @@ func (w *Worker) route(d *downstream, s *stream, rs *routeState, b []byte, m *co
 	}
 	if len(x.copies) > 0 {
 		w.mirror(d, rs, b, m)
-		x.copies = x.copies[:0]
 	}
 }
 
@@ -123,6 +123,12 @@ func (w *Worker) forward(d *downstream, s *stream, c *cluster, b []byte, m *code
 	if up == nil {
 		return cause, text
 	}
+	if s.mirrored && up.unsent() > highWater {
+		if up.inflight == 0 && !up.multiplexed && !up.isIdle {
+			w.unlease(up, true)
+		}
+		return codec.Overflow, mirrorBusy
+	}
 	l := d.lis
 	s.wireID, s.renumber = m.ID, false
 	if l.renumberer != nil && l.renumberer.CanPutID(m) {
@@ -150,15 +156,20 @@ func (w *Worker) forward(d *downstream, s *stream, c *cluster, b []byte, m *code
 // their replies, and nobody notices when they fail.
 func (w *Worker) mirror(d *downstream, rs *routeState, b []byte, m *codec.Message) {
 	for _, i := range w.exchange.copies {
+		c := rs.copies[i]
 		s := w.take()
 		if s == nil {
-			w.note(MirrorFailed, "cause", "too many requests in flight")
+			w.noteMirror(c, "too many requests in flight")
 			return
 		}
 		s.remember(b, m)
-		s.start, s.mirrored = w.now, true
-		if _, text := w.forward(d, s, rs.copies[i], b, m); text != "" {
-			w.note(MirrorFailed, "cluster", rs.copies[i].name, "cause", text)
+		s.start, s.mirrored, s.copied = w.now, true, len(b)
+		text := mirrorBusy
+		if c.copies < maxCopies && c.copied <= maxCopied {
+			_, text = w.forward(d, s, c, b, m)
+		}
+		if text != "" {
+			w.noteMirror(c, text)
 			w.settle(s)
 			continue
 		}
@@ -167,6 +178,22 @@ func (w *Worker) mirror(d *downstream, rs *routeState, b []byte, m *codec.Messag
 			w.settle(s) // one-way
 			continue
 		}
+		c.copies++
+		c.copied += s.copied
 		w.timers.arm(&s.deadline, s, w.now+orphanLife)
+	}
+}
+
+// A mirror that hangs must not take the memory and the connections that real
+// requests need: so many copies, and bytes of them, may wait for a reply.
+const (
+	maxCopies  = 1024
+	maxCopied  = 16 << 20
+	mirrorBusy = "the mirror does not keep up"
+)
+
+func (w *Worker) noteMirror(c *cluster, cause string) {
+	if w.tally(MirrorFailed) {
+		w.say(MirrorFailed, "cluster", c.name, "cause", cause)
 	}
 }

@@ -33,6 +33,44 @@ func TestPushesOfTwoServersAreToldApart(t *testing.T) {
 	}
 }
 
+const mirrored = `{"routes":[{"name":"r","clusters":[{"name":"a","weight":1}],"filters":[{"name":"mirror","config":{"cluster":"b"}}]}]}`
+
+// A mirror that hangs costs the requests it copies nothing, and not much memory.
+func TestMirrorThatHangsIsBounded(t *testing.T) {
+	for _, p := range []*toy.Protocol{inOrder(), parallel()} {
+		x := newWorld(t, p, mirrored)
+		c := x.client()
+		b := message(codec.Request, 1, "m", 16<<10)
+		for range 3000 {
+			x.send(c, b)
+			for _, u := range x.dials {
+				if u.target.Cluster == "a" {
+					u = x.up(indexOf(x, u))
+					x.send(u, replyTo(x.take(u)[0]))
+				}
+			}
+			x.take(c)
+		}
+		if len(x.dials) > maxCopies+10 || x.w.pending > 32<<20 || x.w.events[MirrorFailed] == 0 {
+			t.Errorf("%d connections, %d bytes kept, %d copies failed", len(x.dials), x.w.pending, x.w.events[MirrorFailed])
+		}
+		if r := x.results(); r[ServedOK] != 3000 {
+			t.Errorf("counted %v", r)
+		}
+		x.later(orphanLife + time.Minute)
+		x.checkIdle()
+	}
+}
+
+func indexOf(x *world, l *link) int {
+	for i, d := range x.dials {
+		if d == l {
+			return i
+		}
+	}
+	return -1
+}
+
 func TestBigMessagesMayTakeLong(t *testing.T) {
 	x := newWorld(t, inOrder(), toA)
 	c := x.client()

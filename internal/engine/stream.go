@@ -30,6 +30,7 @@ type stream struct {
 	endpoint *Endpoint // with its Active counted
 	route    *routeState
 	mirrored bool
+	copied   int    // its bytes, if it is mirrored
 	answered bool   // held is the reply …
 	held     []byte // … waiting for its turn
 }
@@ -170,6 +171,10 @@ func (w *Worker) leaveUpstream(s *stream) {
 	}
 	s.earlier, s.further, s.up = nil, nil, nil
 	up.inflight--
+	if s.mirrored {
+		up.pool.cluster.copies--
+		up.pool.cluster.copied -= s.copied
+	}
 	if s.endpoint != nil {
 		s.endpoint.Active.Add(-1)
 		s.endpoint = nil
