@@ -16,6 +16,8 @@ const (
 	// slowClient is when a client that shares its upstream connections is
 	// given up: nobody else may wait for it.
 	slowClient = 64 << 20
+	// slowRead is how long a client may read nothing of what waits for it.
+	slowRead = 60 * time.Second
 )
 
 // conn is what client and upstream connections have in common.
@@ -26,12 +28,13 @@ type conn struct {
 
 	out     []byte // unsent are out[off:]; nil while there is nothing
 	off     int
-	dirty   bool // on the worker's dirty list
-	opened  bool // may be written
-	blocked bool // the driver takes no more until Writable
-	dead    bool // the ConnID must not be used any more
-	hold    hold // why it is not read; 0: it is read
-	left    bool // the driver keeps bytes that were shown and not consumed
+	dirty   bool          // on the worker's dirty list
+	opened  bool          // may be written
+	blocked bool          // the driver takes no more until Writable
+	dead    bool          // the ConnID must not be used any more
+	hold    hold          // why it is not read; 0: it is read
+	left    bool          // the driver keeps bytes that were shown and not consumed
+	moved   time.Duration // when the driver last took some of out
 
 	dec     codec.Decoder
 	msg     *codec.Message // the message that has begun to arrive
@@ -102,8 +105,11 @@ func (w *Worker) write(c *conn) {
 	w.iovec[0] = c.out[c.off:]
 	n := w.driver.Write(c.id, w.iovec[:])
 	w.iovec[0] = nil
-	c.off += n
-	w.pending -= n
+	if n > 0 {
+		c.off += n
+		w.pending -= n
+		c.moved = w.now
+	}
 	if c.off == len(c.out) {
 		w.dropOutput(c)
 	} else {

@@ -21,6 +21,8 @@ type downstream struct {
 	active      time.Duration // when it last sent or got something
 	checked     int           // bytes of the message that is arriving when slow was armed
 	idle, slow  timer
+	stall       timer // armed while it does not read what waits for it
+	waiting     int   // bytes of replies that wait for their turn
 	sniffed     bool
 	sniffing    bool          // its first bytes do not tell the protocol yet
 	ended       bool          // it sends no more
@@ -71,6 +73,10 @@ func (w *Worker) armIdle(d *downstream) {
 func (d *downstream) expired(w *Worker, t *timer) {
 	if t == &d.slow {
 		w.checkSlow(d)
+		return
+	}
+	if t == &d.stall {
+		w.checkStall(d)
 		return
 	}
 	timeout := d.lis.cfg.IdleTimeout
@@ -174,6 +180,7 @@ func (w *Worker) message(d *downstream, b []byte, m *codec.Message) {
 	case codec.Heartbeat:
 		if h := d.lis.heartbeater; h != nil {
 			w.setOutput(&d.conn, h.AppendHeartbeatReply(w.output(&d.conn), b, m))
+			w.crowd(d)
 		}
 	case codec.Reply:
 		w.answerPush(d, b, m)
@@ -187,29 +194,75 @@ func (w *Worker) message(d *downstream, b []byte, m *codec.Message) {
 // clientReplied is called when a reply was queued for d.
 func (w *Worker) clientReplied(d *downstream) {
 	d.active = w.now
-	if n := d.unsent(); n > highWater {
-		w.holdBack(&d.conn, holdOut)
-		for _, up := range d.leases {
-			w.holdBack(&up.conn, holdClient)
-		}
-		if n > slowClient {
-			w.note(SlowReader, "client", d.remote, "listener", d.lis.cfg.Name, "unread", n)
-			w.driver.Close(d.id, Abort)
-			w.clientGone(d)
-			return
-		}
-	}
+	w.crowd(d)
 	if d.inflight < d.lis.cfg.Limits.RequestsPerConnection {
 		w.letGo(&d.conn, holdRequests)
 	}
 }
 
-// clientDrained is called when d has read most of what was written to it.
-func (w *Worker) clientDrained(d *downstream) {
-	w.letGo(&d.conn, holdOut)
-	for _, up := range d.leases {
-		w.letGo(&up.conn, holdClient)
+// crowd stops whatever makes more for a client that has much to read, or whose
+// replies wait for one that comes before them: that one's server is read.
+func (w *Worker) crowd(d *downstream) {
+	if d.unsent()+d.waiting <= highWater {
+		return
 	}
+	w.holdBack(&d.conn, holdOut)
+	w.eachOwn(d, func(up *upstream) {
+		if d.unsent() > highWater || d.first == nil || d.first.up != up {
+			w.holdBack(&up.conn, holdClient)
+		}
+	})
+}
+
+// eachOwn calls f for the connections that only d uses.
+func (w *Worker) eachOwn(d *downstream, f func(up *upstream)) {
+	for _, up := range d.leases {
+		f(up)
+	}
+	for _, up := range d.pins {
+		f(up)
+	}
+}
+
+// checkReader is called when d was written to, as far as it reads.
+func (w *Worker) checkReader(d *downstream) {
+	if n := d.unsent() + d.waiting; int64(n) > slowClient+d.lis.cfg.Limits.Codec.Message {
+		w.abortSlow(d)
+		return
+	}
+	switch {
+	case d.unsent() == 0:
+		w.timers.cancel(&d.stall)
+	case !d.stall.armed:
+		d.moved = w.now
+		w.timers.arm(&d.stall, d, w.now+slowRead)
+	}
+	if d.unsent() > lowWater {
+		return
+	}
+	if d.waiting > lowWater { // held replies leave when those before them have come
+		if s := d.first; s != nil && s.up != nil {
+			w.letGo(&s.up.conn, holdClient)
+		}
+		return
+	}
+	w.letGo(&d.conn, holdOut)
+	w.eachOwn(d, func(up *upstream) { w.letGo(&up.conn, holdClient) })
+}
+
+// checkStall gives up a client that has read nothing for slowRead.
+func (w *Worker) checkStall(d *downstream) {
+	if w.now-d.moved < slowRead {
+		w.timers.arm(&d.stall, d, d.moved+slowRead)
+		return
+	}
+	w.abortSlow(d)
+}
+
+func (w *Worker) abortSlow(d *downstream) {
+	w.note(SlowReader, "client", d.remote, "listener", d.lis.cfg.Name, "unread", d.unsent()+d.waiting)
+	w.driver.Close(d.id, Abort)
+	w.clientGone(d)
 }
 
 // endClient stops reading from d and closes it when what it is owed was sent.
@@ -282,6 +335,7 @@ func (w *Worker) clientGone(d *downstream) {
 	w.bury(&d.conn)
 	w.timers.cancel(&d.idle)
 	w.timers.cancel(&d.slow)
+	w.timers.cancel(&d.stall)
 	d.lis.conns.Add(-1)
 	for s := d.first; s != nil; s = d.first {
 		if !s.answered {

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -194,9 +196,19 @@ func (l *listener) isSilent(name []byte) bool {
 	return ok
 }
 
-func (l *listener) respond(dst []byte, o *codec.Origin, r codec.LocalReply) []byte {
-	if l.responder == nil {
+// respond appends a local reply for a client of l to dst. It is called in the
+// middle of things: a bug of the codec must not tear them apart, so it ends
+// that client instead, later.
+func (w *Worker) respond(d *downstream, dst []byte, o *codec.Origin, r codec.LocalReply) (out []byte) {
+	if d.lis.responder == nil {
 		return dst
 	}
-	return l.responder.AppendReply(dst, o, r)
+	defer func() {
+		if p := recover(); p != nil {
+			w.note(Panic, "cause", fmt.Sprint(p), "stack", string(debug.Stack()))
+			w.endClient(d)
+			out = dst
+		}
+	}()
+	return d.lis.responder.AppendReply(dst, o, r)
 }

@@ -48,7 +48,9 @@ func (w *Worker) upstreamMessage(up *upstream, b []byte, m *codec.Message) {
 	case codec.Push, codec.Request, codec.Oneway:
 		w.push(up, b, m)
 	case codec.Heartbeat:
-		if h := up.pool.cluster.lis.heartbeater; h != nil {
+		// One that does not read gets no answers: holding it back could be a
+		// deadlock, because it may wait for us to read.
+		if h := up.pool.cluster.lis.heartbeater; h != nil && up.unsent() <= highWater {
 			w.setOutput(&up.conn, h.AppendHeartbeatReply(w.output(&up.conn), b, m))
 		}
 	case codec.HeartbeatReply:
@@ -82,13 +84,17 @@ func (w *Worker) reply(up *upstream, b []byte, m *codec.Message) {
 			return
 		}
 	}
-	w.leaveUpstream(s)
+	up.used = w.now
 	switch {
 	case s.mirrored, s.down == nil, s.answered:
 		if !s.mirrored && w.tally(LateReply) {
 			w.say(LateReply, "cluster", up.pool.cluster.name, "endpoint", up.address())
 		}
+		w.leaveUpstream(s)
 		w.settle(s)
+	case s.renumber && !up.pool.cluster.lis.renumberer.CanPutID(m):
+		w.badReply(up, errUnexpected) // not in the variant in which it was asked
+		return
 	default:
 		w.pass(s, up, b, m)
 	}
@@ -136,9 +142,6 @@ func (w *Worker) skip(up *upstream, b []byte, m *codec.Message) *stream {
 // pass filters a reply and delivers it.
 func (w *Worker) pass(s *stream, up *upstream, b []byte, m *codec.Message) {
 	l := s.down.lis
-	w.count(s, Result(m.Status))
-	s.series.Response.Add(uint64(len(b)))
-	up.pool.cluster.c.Report(up.id, Served)
 	w.patch.Reset()
 	if len(s.route.Replies) > 0 {
 		x := &w.exchange
@@ -151,6 +154,9 @@ func (w *Worker) pass(s *stream, up *upstream, b []byte, m *codec.Message) {
 	if s.renumber {
 		l.renumberer.PutID(b, m, s.origin.ID)
 	}
+	w.count(s, Result(m.Status))
+	s.series.Response.Add(uint64(len(b)))
+	up.pool.cluster.c.Report(up.id, Served)
 	w.deliver(s, b)
 }
 
@@ -172,6 +178,7 @@ func (w *Worker) push(up *upstream, b []byte, m *codec.Message) {
 		d.pushes = append(d.pushes, p)
 	}
 	w.setOutput(&d.conn, append(w.output(&d.conn), b...))
+	w.crowd(d)
 }
 
 // answerPush hands a client's answer to the server that asked.
@@ -188,4 +195,5 @@ func (w *Worker) answerPush(d *downstream, b []byte, m *codec.Message) {
 	}
 	d.pushes = slices.Delete(d.pushes, i, i+1)
 	w.setOutput(&up.conn, append(w.output(&up.conn), b...))
+	w.waitFor(up, d)
 }

@@ -145,9 +145,8 @@ func (w *Worker) forward(d *downstream, s *stream, c *cluster, b []byte, m *code
 	} else if up.inflight == 0 && !up.multiplexed && !up.pinned && !up.isIdle {
 		w.unlease(up, true)
 	}
-	if up.unsent() > highWater && !s.mirrored {
-		w.holdBack(&d.conn, holdUpstream)
-		up.waiters = append(up.waiters, d)
+	if !s.mirrored {
+		w.waitFor(up, d)
 	}
 	return 0, ""
 }

@@ -6,10 +6,66 @@ import (
 
 	"github.com/aeraki-mesh/aeraki/codec"
 	"github.com/aeraki-mesh/aeraki/internal/engine/toy"
+	"github.com/aeraki-mesh/aeraki/wire"
 )
 
 func message(k codec.Kind, id uint32, method string, size int) []byte {
 	return toy.Append(nil, k, 0, id, 0, method, "", make([]byte, size))
+}
+
+// pour sends b until it would be more than limit bytes, or c is not read.
+func (x *world) pour(c *link, b []byte, limit int) (sent int) {
+	for sent < limit && c.reading && !c.closed {
+		x.send(c, b)
+		sent += len(b)
+	}
+	return sent
+}
+
+func TestHeartbeatsOfAPeerThatDoesNotReadAreNotHoarded(t *testing.T) {
+	beats := make([]byte, 0, 64<<10)
+	for len(beats) < 64<<10 {
+		beats = append(beats, message(codec.Heartbeat, 1, "", 0)...)
+	}
+	x := newWorld(t, parallel(), toA)
+	c := x.client()
+	x.send(c, request(1, "m"))
+	up := x.up(0)
+	for _, peer := range []*link{c, up} {
+		peer.room = 0
+		x.pour(peer, beats, 8<<20)
+		if x.w.pending > 2*highWater {
+			t.Errorf("%d bytes of answers to heartbeats are kept", x.w.pending)
+		}
+		peer.room = 1 << 40
+		x.turn(func() { x.w.Writable(peer.id) })
+		x.send(peer, nil)
+		if !peer.reading {
+			t.Error("the peer is not read again")
+		}
+	}
+}
+
+func TestAnswersToPushesWaitForTheServer(t *testing.T) {
+	x := newWorld(t, parallel(), toA)
+	c := x.client()
+	x.send(c, toy.Append(nil, codec.Request, toy.FlagPin, 1, 0, "subscribe", "", nil))
+	up := x.up(0)
+	for id := range uint32(20) {
+		x.send(up, message(codec.Push, id, "news", 0))
+	}
+	up.room = 0
+	for _, p := range x.take(c) {
+		x.send(c, message(codec.Reply, p.ID, "news", 1<<20))
+	}
+	if c.reading || x.w.pending > 4*highWater {
+		t.Errorf("reading %v, %d bytes are kept", c.reading, x.w.pending)
+	}
+	up.room = 1 << 40
+	x.turn(func() { x.w.Writable(up.id) })
+	if !c.reading {
+		t.Error("the client is not read again")
+	}
 }
 
 // Two servers choose the ids of their pushes without knowing of each other.
@@ -31,6 +87,66 @@ func TestPushesOfTwoServersAreToldApart(t *testing.T) {
 	if len(gotA) != 1 || len(gotB) != 1 || gotA[0].Method != "of a" || gotB[0].Method != "of b" || gotA[0].ID != 5 || gotB[0].ID != 5 {
 		t.Errorf("a got %+v, b got %+v", gotA, gotB)
 	}
+}
+
+func TestRepliesThatWaitForTheirTurnAreBounded(t *testing.T) {
+	x := newWorld(t, inOrder(), byMethodSlow)
+	c := x.client()
+	b := request(1, "a")
+	for id := uint32(2); id < 500; id++ {
+		b = append(b, request(id, "b")...)
+	}
+	x.send(c, b)
+	slow, fast := x.up(0), x.up(1)
+	served := uint32(2)
+	asked := x.take(fast)
+	for i := 0; i < len(asked) && fast.reading; i++ {
+		x.send(fast, message(codec.Reply, asked[i].ID, "b", 256<<10))
+		served++
+	}
+	if held := int(served) * 256 << 10; held > 4*highWater {
+		t.Fatalf("%d bytes of replies are held", held)
+	}
+	if x.w.pending == 0 {
+		t.Error("held replies are not counted")
+	}
+	x.send(slow, replyTo(x.take(slow)[0]))
+	for i := int(served) - 2; i < len(asked); i++ {
+		if !fast.reading {
+			t.Fatalf("the fast server is not read again after %d", i)
+		}
+		x.send(fast, message(codec.Reply, asked[i].ID, "b", 256<<10))
+	}
+	if r := x.take(c); len(r) != 499 {
+		t.Errorf("%d of 499 replies", len(r))
+	}
+	x.checkIdle()
+}
+
+const byMethodSlow = `{"routes":[{"name":"a","matches":[{"properties":[{"property":"method","exact":"a"}]}],"clusters":[{"name":"a","weight":1}]},
+{"name":"b","matches":[{"properties":[{"property":"method","exact":"b"}]}],"clusters":[{"name":"b","weight":1}]},
+{"name":"c","clusters":[{"name":"c","weight":1}]}]}`
+
+// While replies of b are held because one of a comes first, the turn comes to
+// a request that waits behind them on b's connection.
+func TestHeldRepliesDoNotHoldWhatTheyWaitFor(t *testing.T) {
+	x := newWorld(t, inOrder(), byMethodSlow)
+	c := x.client()
+	x.send(c, append(append(append(append(request(1, "a"), request(2, "b")...), request(3, "c")...), request(4, "b")...), request(5, "c")...))
+	a, b, cc := x.up(0), x.up(1), x.up(2)
+	toB, toC := x.take(b), x.take(cc)
+	x.send(b, message(codec.Reply, toB[0].ID, "b", 600<<10))
+	x.send(cc, append(message(codec.Reply, toC[0].ID, "c", 600<<10), message(codec.Reply, toC[1].ID, "c", 600<<10)...))
+	x.send(b, message(codec.Reply, toB[1].ID, "b", 600<<10))
+	x.send(a, replyTo(x.take(a)[0]))
+	for range 3 {
+		x.send(b, nil)
+		x.send(cc, nil)
+	}
+	if r := x.take(c); len(r) != 5 {
+		t.Errorf("%d of 5 replies", len(r))
+	}
+	x.checkIdle()
 }
 
 const mirrored = `{"routes":[{"name":"r","clusters":[{"name":"a","weight":1}],"filters":[{"name":"mirror","config":{"cluster":"b"}}]}]}`
@@ -114,6 +230,26 @@ func TestOneByteAndNoMoreIsGivenUp(t *testing.T) {
 	}
 }
 
+func TestAClientThatNeverReadsIsGivenUp(t *testing.T) {
+	x := newWorld(t, parallel(), toA)
+	c := x.client()
+	x.send(c, request(1, "m"))
+	up := x.up(0)
+	c.room = 0
+	x.send(up, replyTo(x.take(up)[0]))
+	x.later(slowRead / 2)
+	c.room = 10
+	x.turn(func() { x.w.Writable(c.id) })
+	x.later(slowRead * 3 / 4)
+	if c.closed {
+		t.Fatal("closed though it reads")
+	}
+	x.later(slowRead)
+	if !c.closed || x.w.events[SlowReader] != 1 || x.w.pending != 0 {
+		t.Errorf("closed %v, %d bytes kept", c.closed, x.w.pending)
+	}
+}
+
 func TestARemovedListenerLeavesNoConnection(t *testing.T) {
 	p := parallel()
 	p.T.HeartbeatInterval = time.Minute
@@ -154,4 +290,77 @@ func TestADrainEndsThoughTheClientGoesOn(t *testing.T) {
 		x.later(time.Second)
 	}
 	t.Error("after two minutes a removed listener still serves")
+}
+
+// broken is a protocol with a bug.
+type broken struct {
+	*toy.Protocol
+	reply, mutate bool
+}
+
+func (p broken) AppendReply(dst []byte, o *codec.Origin, r codec.LocalReply) []byte {
+	if p.reply {
+		panic("a bug")
+	}
+	return p.Protocol.AppendReply(dst, o, r)
+}
+
+func (p broken) Mutate(*wire.Patch, []byte, *codec.Message, []codec.Edit) error {
+	if p.mutate {
+		panic("a bug")
+	}
+	return codec.ErrNoCarrier
+}
+
+// A bug met while a reply is handled leaves no client without an answer.
+func TestPanicInAReplyIsAnswered(t *testing.T) {
+	x := newWorld(t, broken{Protocol: parallel(), mutate: true},
+		`{"routes":[{"name":"r","clusters":[{"name":"a","weight":1}],"filters":[{"name":"mutation","config":{"response":[{"property":"tag","value":"v"}]}}]}]}`)
+	c := x.client()
+	x.send(c, request(1, "m"))
+	up := x.up(0)
+	x.send(up, replyTo(x.take(up)[0]))
+	if r := x.take(c); len(r) != 1 || cause(r[0]) != codec.Reset || x.w.events[Panic] != 1 {
+		t.Errorf("%+v, %d panics", r, x.w.events[Panic])
+	}
+	x.checkIdle()
+}
+
+// One in a local reply ends the client that was to have it, and nothing else.
+func TestPanicInALocalReply(t *testing.T) {
+	x := newWorld(t, broken{Protocol: parallel(), reply: true}, `{"routes":[{"name":"r","clusters":[{"name":"a","weight":1}],"timeout":"1s"}]}`)
+	c1, c2 := x.client(), x.client()
+	x.send(c1, request(1, "m"))
+	x.send(c2, request(2, "m"))
+	up := x.up(0)
+	x.turn(func() { up.closed = true; x.w.Closed(up.id, Abort) })
+	if !c1.closed || !c2.closed {
+		t.Error("clients wait for an answer that does not come")
+	}
+	c3 := x.client()
+	x.send(c3, request(3, "m"))
+	x.later(2 * time.Second) // in a timer
+	if !c3.closed {
+		t.Error("a client waits for an answer that does not come")
+	}
+}
+
+// The client is given up in the middle of its reply, and a server with it.
+func TestAClientGivenUpTakesNoFreedRequestAlong(t *testing.T) {
+	x := newWorld(t, parallel(), `{"routes":[{"name":"r","clusters":[{"name":"a","weight":1}],"timeout":"1s"}]}`)
+	c := x.client()
+	x.send(c, toy.Append(nil, codec.Request, toy.FlagPin, 1, 0, "subscribe", "", nil))
+	up := x.up(0)
+	c.room = 0
+	b := message(codec.Push, 1, "news", 15<<20)
+	for range 4 {
+		x.send(up, b)
+	}
+	x.send(up, message(codec.Push, 1, "news", 4<<20))
+	x.later(2 * time.Second)
+	for s := x.w.free; s != nil; s = s.newer {
+		if s.deadline.armed {
+			t.Fatal("a free stream has a timer: it will end a stranger's request")
+		}
+	}
 }

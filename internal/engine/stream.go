@@ -140,6 +140,7 @@ func (w *Worker) leaveClient(s *stream) {
 		d.last = s.older
 	}
 	s.older, s.newer, s.down = nil, nil, nil
+	d.waiting -= len(s.held)
 	d.inflight--
 	d.lis.inflight--
 }
@@ -187,6 +188,7 @@ func (w *Worker) settle(s *stream) {
 		return
 	}
 	w.timers.cancel(&s.deadline)
+	w.pending -= len(s.held)
 	w.buffers.put(s.held)
 	gen, index := s.gen+1, s.index
 	s.series, s.route, s.held = nil, nil, nil
@@ -263,26 +265,37 @@ func (w *Worker) fail(s *stream, r codec.LocalReply) {
 func (w *Worker) answer(s *stream, r codec.LocalReply) {
 	d := s.down
 	if s.inTurn() {
-		w.setOutput(&d.conn, d.lis.respond(w.output(&d.conn), &s.origin, r))
+		w.setOutput(&d.conn, w.respond(d, w.output(&d.conn), &s.origin, r))
 		w.replied(s)
 		return
 	}
-	s.held = d.lis.respond(w.buffers.get(), &s.origin, r)
-	s.answered = true
+	w.keepReply(s, w.respond(d, w.buffers.get(), &s.origin, r))
+}
+
+// keepReply keeps a reply until its turn comes.
+func (w *Worker) keepReply(s *stream, b []byte) {
+	s.held, s.answered = b, true
+	w.pending += len(b)
+	s.down.waiting += len(b)
+	w.crowd(s.down)
 }
 
 // deliver gives a client the upstream's reply b, edited by w.patch, in the
-// reply order.
+// reply order. Until it is made the upstream owes it: if a codec's bug ends
+// this, the upstream's end answers the request.
 func (w *Worker) deliver(s *stream, b []byte) {
 	if s.inTurn() {
 		d := s.down
-		w.setOutput(&d.conn, w.patch.AppendTo(w.output(&d.conn), b))
+		out := w.patch.AppendTo(w.output(&d.conn), b)
+		w.leaveUpstream(s)
+		w.setOutput(&d.conn, out)
 		w.replied(s)
 		return
 	}
+	held := w.patch.AppendTo(w.buffers.get(), b)
+	w.leaveUpstream(s)
 	w.timers.cancel(&s.deadline)
-	s.held = w.patch.AppendTo(w.buffers.get(), b)
-	s.answered = true
+	w.keepReply(s, held)
 }
 
 // inTurn reports whether s may be answered before what its client sent

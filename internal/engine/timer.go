@@ -157,6 +157,6 @@ func (ts *timers) turn(w *Worker) {
 			ts.insert(t, ts.now+1)
 			continue
 		}
-		t.owner.expired(w, t)
+		w.fire(t)
 	}
 }

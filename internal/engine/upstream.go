@@ -268,6 +268,13 @@ func (w *Worker) retire(up *upstream) {
 	}
 }
 
+// retireIfDone ends a retired connection on which nothing is in flight.
+func (w *Worker) retireIfDone(up *upstream) {
+	if up.retired && up.inflight == 0 && !up.pinned && !up.dead {
+		w.retire(up)
+	}
+}
+
 // idleOfClients reports whether nobody waits for a reply of up.
 func (up *upstream) idleOfClients() bool {
 	for s := up.first; s != nil; s = s.further {
@@ -281,8 +288,16 @@ func (up *upstream) idleOfClients() bool {
 // upstreamDrained is called when up took most of what was written to it.
 func (w *Worker) upstreamDrained(up *upstream) {
 	w.releaseWaiters(up)
-	if up.retired && up.inflight == 0 && up.unsent() == 0 && !up.pinned {
-		w.giveUp(up)
+	if up.unsent() == 0 {
+		w.retireIfDone(up)
+	}
+}
+
+// waitFor stops reading from d while up has much to read.
+func (w *Worker) waitFor(up *upstream, d *downstream) {
+	if up.unsent() > highWater {
+		w.holdBack(&d.conn, holdUpstream)
+		up.waiters = append(up.waiters, d)
 	}
 }
 

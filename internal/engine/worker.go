@@ -149,14 +149,14 @@ func (w *Worker) written(c *conn) {
 	if c.dead {
 		return
 	}
-	if c.unsent() <= lowWater {
-		if c.down != nil {
-			w.clientDrained(c.down)
-		} else {
+	if c.down == nil {
+		if c.unsent() <= lowWater {
 			w.upstreamDrained(c.up)
 		}
+		return
 	}
-	if c.down != nil && c.unsent() == 0 {
+	w.checkReader(c.down)
+	if c.unsent() == 0 && !c.dead {
 		w.closeIfDone(c.down)
 	}
 }
@@ -164,12 +164,43 @@ func (w *Worker) written(c *conn) {
 // recover turns a panic, which is a bug of ours or of a codec, into the end of
 // the one connection in whose event it happened.
 func (w *Worker) recover(c *conn) {
-	p := recover()
-	if p == nil {
-		return
+	if p := recover(); p != nil {
+		w.panicked(c, p)
 	}
+}
+
+// fire tells a timer's owner; a panic ends the owner's connection.
+func (w *Worker) fire(t *timer) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.panicked(connOf(t.owner), p)
+		}
+	}()
+	t.owner.expired(w, t)
+}
+
+// connOf returns the connection that an owner of timers belongs to, or nil.
+func connOf(e expirer) *conn {
+	switch o := e.(type) {
+	case *downstream:
+		return &o.conn
+	case *upstream:
+		return &o.conn
+	case *stream:
+		if o.down != nil {
+			return &o.down.conn
+		}
+		if o.up != nil {
+			return &o.up.conn
+		}
+	}
+	return nil
+}
+
+// panicked ends c, in whose event a panic with the value p happened.
+func (w *Worker) panicked(c *conn, p any) {
 	w.note(Panic, "cause", fmt.Sprint(p), "stack", string(debug.Stack()))
-	if c.dead {
+	if c == nil || c.dead {
 		return
 	}
 	w.driver.Close(c.id, Abort)
