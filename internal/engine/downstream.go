@@ -343,9 +343,10 @@ func (w *Worker) clientGone(d *downstream) {
 		}
 		w.leaveClient(s)
 		if s.up != nil {
-			w.timers.arm(&s.deadline, s, w.now+orphanLife)
+			w.orphan(s)
+		} else {
+			w.settle(s)
 		}
-		w.settle(s)
 	}
 	for _, up := range d.leases {
 		up.lessee = nil

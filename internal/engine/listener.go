@@ -38,6 +38,7 @@ type listener struct {
 	traits   codec.Traits
 	inOrder  bool // replies to clients keep the requests' order
 	shared   bool // upstream connections are shared by id
+	wideIDs  bool // ids on shared connections never come twice
 	conns    *atomic.Int64
 	inflight int
 	routes   []*routeState // as cfg.Routes.Routes
@@ -100,6 +101,7 @@ func (w *Worker) configureListener(l *listener, lc *Listener) {
 	l.heartbeater, _ = p.(codec.Heartbeater)
 	l.goAwayer, _ = p.(codec.GoAwayer)
 	l.shared = l.renumberer != nil && (lc.Sharing == SharedByID || lc.Sharing == AsProtocol && l.traits.Parallel)
+	l.wideIDs = l.renumberer != nil && l.renumberer.Bits() == 64
 	l.noRoute = w.series(lc, "", "")
 	if sameRoutes {
 		return

@@ -59,9 +59,7 @@ func (w *Worker) upstreamMessage(up *upstream, b []byte, m *codec.Message) {
 		up.pool.leaving = w.now + leaveQuiet
 		up.retired = true
 		up.pool.dropIdle(up)
-		if up.inflight == 0 && !up.pinned {
-			w.retire(up)
-		}
+		w.retireIfDone(up)
 	default:
 		w.badReply(up, errUnexpected)
 	}
@@ -71,6 +69,10 @@ func (w *Worker) upstreamMessage(up *upstream, b []byte, m *codec.Message) {
 func (w *Worker) reply(up *upstream, b []byte, m *codec.Message) {
 	s := w.lookup(up, m.ID)
 	if s == nil {
+		if up.multiplexed && up.pool.cluster.lis.wideIDs && w.wasOurs(m.ID) {
+			w.noteLate(up)
+			return
+		}
 		w.note(StrayReply, "cluster", up.pool.cluster.name, "endpoint", up.address(), "id", m.ID)
 		if !up.byID {
 			delete(up.pool.cluster.lis.silent, string(m.Keep.Of(b)))
@@ -87,8 +89,8 @@ func (w *Worker) reply(up *upstream, b []byte, m *codec.Message) {
 	up.used = w.now
 	switch {
 	case s.mirrored, s.down == nil, s.answered:
-		if !s.mirrored && w.tally(LateReply) {
-			w.say(LateReply, "cluster", up.pool.cluster.name, "endpoint", up.address())
+		if !s.mirrored {
+			w.noteLate(up)
 		}
 		w.leaveUpstream(s)
 		w.settle(s)
@@ -100,8 +102,14 @@ func (w *Worker) reply(up *upstream, b []byte, m *codec.Message) {
 	}
 	if up.inflight == 0 && !up.multiplexed && !up.pinned && !up.dead && !up.isIdle {
 		w.unlease(up, false)
-	} else if up.retired && up.inflight == 0 && !up.pinned && !up.dead {
-		w.retire(up)
+	} else {
+		w.retireIfDone(up)
+	}
+}
+
+func (w *Worker) noteLate(up *upstream) {
+	if w.tally(LateReply) {
+		w.say(LateReply, "cluster", up.pool.cluster.name, "endpoint", up.address())
 	}
 }
 

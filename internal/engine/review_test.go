@@ -187,6 +187,55 @@ func indexOf(x *world, l *link) int {
 	return -1
 }
 
+// Requests that were answered by a time-out and may still be replied to are
+// in flight: they do not eat up the table that other listeners need.
+func TestOrphansCountAsInFlight(t *testing.T) {
+	x := newWorld(t, parallel(), toA, func(l *Listener) { l.Limits.Requests = 100 })
+	for range 50 {
+		c := x.client()
+		var b []byte
+		for id := range uint32(10) {
+			b = append(b, request(id, "m")...)
+		}
+		x.send(c, b)
+		x.turn(func() { c.closed = true; x.w.Closed(c.id, Abort) })
+	}
+	if x.w.live > 101 {
+		t.Errorf("%d streams with a limit of 100 requests", x.w.live)
+	}
+	x.later(orphanLife + time.Second)
+	if l := x.w.listeners["l"]; l.inflight != 0 || x.w.live != 0 {
+		t.Errorf("%d in flight, %d streams", l.inflight, x.w.live)
+	}
+}
+
+// wide is a protocol whose ids are wide enough for never coming twice.
+type wide struct{ *toy.Protocol }
+
+func (wide) Bits() int { return 64 }
+
+func TestWideIDsNeedNoOrphans(t *testing.T) {
+	x := newWorld(t, wide{parallel()}, `{"routes":[{"name":"r","clusters":[{"name":"a","weight":1}],"timeout":"0.1s"}]}`)
+	c := x.client()
+	x.send(c, request(1, "m"))
+	up := x.up(0)
+	late := x.take(up)[0]
+	x.later(200 * time.Millisecond)
+	if r := x.take(c); len(r) != 1 || cause(r[0]) != codec.TimedOut || x.w.live != 0 {
+		t.Fatalf("%+v, %d streams", r, x.w.live)
+	}
+	x.send(c, request(2, "m"))
+	x.send(up, replyTo(late))
+	if r := x.take(c); len(r) != 0 || x.w.events[LateReply] != 1 || x.w.events[StrayReply] != 0 {
+		t.Errorf("%+v, %d late", r, x.w.events[LateReply])
+	}
+	x.send(up, replyTo(x.take(up)[0]))
+	if r := x.take(c); len(r) != 1 || r[0].ID != 2 {
+		t.Errorf("%+v", r)
+	}
+	x.checkIdle()
+}
+
 func TestBigMessagesMayTakeLong(t *testing.T) {
 	x := newWorld(t, inOrder(), toA)
 	c := x.client()

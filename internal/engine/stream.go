@@ -13,6 +13,7 @@ import (
 type stream struct {
 	index, gen uint32
 
+	lis          *listener   // counts it as in flight
 	down         *downstream // nil: nobody waits (any more), or a mirrored copy
 	older, newer *stream     // of the same client, by arrival
 
@@ -101,6 +102,12 @@ func (w *Worker) lookup(up *upstream, id uint64) *stream {
 	return s
 }
 
+// wasOurs reports whether id named a request that is over.
+func (w *Worker) wasOurs(id uint64) bool {
+	s := w.at(id & (maxStreams - 1))
+	return s != nil && id>>streamIndexBits < uint64(s.gen)
+}
+
 // begin enters a request of d. It returns nil when the table is full.
 func (w *Worker) begin(d *downstream, b []byte, m *codec.Message) *stream {
 	s := w.take()
@@ -116,7 +123,8 @@ func (w *Worker) begin(d *downstream, b []byte, m *codec.Message) *stream {
 	}
 	d.last = s
 	d.inflight++
-	d.lis.inflight++
+	s.lis = d.lis
+	s.lis.inflight++
 	return s
 }
 
@@ -142,7 +150,6 @@ func (w *Worker) leaveClient(s *stream) {
 	s.older, s.newer, s.down = nil, nil, nil
 	d.waiting -= len(s.held)
 	d.inflight--
-	d.lis.inflight--
 }
 
 // join puts s at the end of what up owes.
@@ -190,8 +197,11 @@ func (w *Worker) settle(s *stream) {
 	w.timers.cancel(&s.deadline)
 	w.pending -= len(s.held)
 	w.buffers.put(s.held)
+	if s.lis != nil {
+		s.lis.inflight--
+	}
 	gen, index := s.gen+1, s.index
-	s.series, s.route, s.held = nil, nil, nil
+	s.lis, s.series, s.route, s.held = nil, nil, nil, nil
 	s.answered, s.mirrored, s.renumber, s.wireID = false, false, false, 0
 	s.gen, s.index = gen, index
 	s.newer, w.free = w.free, s
@@ -226,9 +236,7 @@ func (s *stream) expired(w *Worker, _ *timer) {
 	w.settle(s)
 	switch {
 	case up.multiplexed, up.pinned && up.byID:
-		if up.retired && up.inflight == 0 && !up.pinned {
-			w.retire(up)
-		}
+		w.retireIfDone(up)
 	default: // what it would send next cannot be told apart
 		w.giveUp(up)
 	}
@@ -250,15 +258,28 @@ func (w *Worker) fail(s *stream, r codec.LocalReply) {
 		}
 		return
 	}
-	// The upstream may still reply: s waits for it, to drop it.
-	w.timers.arm(&s.deadline, s, w.now+orphanLife)
 	up.pool.cluster.c.Report(up.id, Late)
+	w.orphan(s)
 	if !up.multiplexed && !up.pinned { // others need not queue behind it; a conversation has no other place
 		up.retired = true
 		if up.idleOfClients() {
 			w.giveUp(up)
 		}
 	}
+}
+
+// orphan deals with a request that nobody waits for any more, but to which its
+// upstream may still reply: s waits for that, to drop it, so that the reply
+// does not meet another request. Where ids never come twice there is no need.
+func (w *Worker) orphan(s *stream) {
+	up := s.up
+	if up.multiplexed && s.renumber && up.pool.cluster.lis.wideIDs {
+		w.leaveUpstream(s)
+		w.settle(s)
+		w.retireIfDone(up)
+		return
+	}
+	w.timers.arm(&s.deadline, s, w.now+orphanLife)
 }
 
 // answer gives a client the engine's own reply, in the reply order.
