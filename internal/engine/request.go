@@ -136,6 +136,7 @@ func (w *Worker) forward(d *downstream, s *stream, c *cluster, b []byte, m *code
 		l.renumberer.PutID(b, m, s.wireID)
 	}
 	w.setOutput(&up.conn, w.patch.AppendTo(w.output(&up.conn), b))
+	up.used = w.now
 	if m.Kind != codec.Oneway {
 		s.join(up)
 		if c.set != nil && c.set.Policy == LeastRequest && up.pool.endpoint != nil {

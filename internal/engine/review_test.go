@@ -299,6 +299,48 @@ func TestAClientThatNeverReadsIsGivenUp(t *testing.T) {
 	}
 }
 
+func TestAServerThatNeverReadsIsGivenUp(t *testing.T) {
+	p := parallel()
+	p.T.HeartbeatInterval = time.Minute
+	x := newWorld(t, p, toA)
+	c := x.client()
+	x.send(c, request(1, "m"))
+	up := x.up(0)
+	up.room = 0
+	x.send(c, request(2, "m"))
+	x.later(3 * poolIdle)
+	if r := x.take(c); !up.closed || len(r) != 2 || cause(r[0]) != codec.Reset {
+		t.Errorf("closed %v, the client got %+v", up.closed, r)
+	}
+}
+
+func TestConnectionsThatNobodyUsesEnd(t *testing.T) {
+	for _, sharing := range []Sharing{Leased, SharedByID} {
+		p := parallel()
+		p.T.HeartbeatInterval = time.Minute
+		x := newWorld(t, p, toA, func(l *Listener) { l.Sharing = sharing })
+		c := x.client()
+		x.send(c, request(1, "m"))
+		up := x.up(0)
+		for i := range 20 {
+			for _, m := range x.take(up) {
+				if m.Kind == codec.Heartbeat {
+					x.send(up, message(codec.HeartbeatReply, m.ID, "", 0))
+				} else {
+					x.send(up, replyTo(m))
+				}
+			}
+			x.later(time.Minute)
+			if i < 4 && up.closed {
+				t.Fatal("closed too early")
+			}
+		}
+		if !up.closed || x.w.events[HeartbeatMissed] != 0 {
+			t.Errorf("closed %v after 20 minutes, %d missed", up.closed, x.w.events[HeartbeatMissed])
+		}
+	}
+}
+
 func TestARemovedListenerLeavesNoConnection(t *testing.T) {
 	p := parallel()
 	p.T.HeartbeatInterval = time.Minute

@@ -40,13 +40,16 @@ type upstream struct {
 	waiters                []*downstream // clients that are not read until it takes more
 	alarm                  timer         // connecting: the time-out; open: idleness and heartbeats
 	heard                  time.Duration // when it last sent something
-	used                   time.Duration // when a request was last sent
+	used                   time.Duration // when a request was last sent, or replied to
 	beats                  int           // heartbeats sent since it was heard
 }
 
 const (
-	// poolIdle is how long a connection is kept that nobody uses.
+	// poolIdle is how long a connection is kept that nobody uses, and one that
+	// neither reads nor says anything though something waits for it.
 	poolIdle = 5 * time.Minute
+	// look is how often a connection without heartbeats is looked at.
+	look = time.Minute
 	// leaveQuiet is how long a server is spared that asked for no more requests.
 	// It is about to end: a new connection would end with it. Dubbo's providers
 	// take 10 s by default.
@@ -146,43 +149,48 @@ func (w *Worker) connected(up *upstream) {
 	w.armAlarm(up)
 }
 
-// armAlarm waits for the connection to have been idle long enough for a
-// heartbeat or for its end.
+// armAlarm waits for the connection to have been quiet long enough for a
+// heartbeat, or until it is looked at again.
 func (w *Worker) armAlarm(up *upstream) {
-	after := poolIdle
-	if t := up.pool.cluster.lis.traits.HeartbeatInterval; t > 0 {
-		after = t
+	l := up.pool.cluster.lis
+	if t := l.traits.HeartbeatInterval; t > 0 && l.heartbeater != nil {
+		w.timers.arm(&up.alarm, up, up.heard+t)
+	} else {
+		w.timers.arm(&up.alarm, up, w.now+look)
 	}
-	w.timers.arm(&up.alarm, up, max(up.heard, up.used)+after)
 }
 
 // expired implements expirer: connecting took too long, or nothing happened.
 func (up *upstream) expired(w *Worker, _ *timer) {
 	l := up.pool.cluster.lis
 	interval := l.traits.HeartbeatInterval
-	quiet := w.now - max(up.heard, up.used)
 	switch {
 	case !up.opened:
 		w.driver.Close(up.id, Abort)
 		w.connectFailed(up, "the upstream did not accept the connection in time")
+	case up.unsent() > 0 && up.hold == 0 && w.now-max(up.heard, up.moved) >= poolIdle:
+		w.note(UpstreamReset, "cluster", up.pool.cluster.name, "endpoint", up.address(), "how", "does not read", "requests", up.inflight)
+		up.pool.cluster.c.Report(up.id, Failed)
+		w.driver.Close(up.id, Abort)
+		w.upstreamGone(up, codec.Reset, "the upstream did not read the request")
+	case up.inflight == 0 && !up.pinned && (up.retired || up.orphaned() || w.now-up.used >= poolIdle):
+		up.pool.dropIdle(up)
+		w.timers.arm(&up.alarm, up, w.now+look) // it may have something to read before it ends
+		w.retire(up)
 	case interval > 0 && l.heartbeater != nil:
 		w.beat(up, interval)
-	case quiet >= poolIdle && up.inflight == 0 && !up.pinned:
-		w.giveUp(up)
-	case quiet >= poolIdle:
-		w.timers.arm(&up.alarm, up, w.now+poolIdle)
 	default:
 		w.armAlarm(up)
 	}
 }
 
+// orphaned reports whether the endpoint is no more.
+func (up *upstream) orphaned() bool { e := up.pool.endpoint; return e != nil && e.Gone.Load() }
+
 // beat sends a heartbeat on a quiet connection, or gives up one that did not
 // answer.
 func (w *Worker) beat(up *upstream, interval time.Duration) {
-	quiet := w.now - max(up.heard, up.used)
-	if up.beats > 0 {
-		quiet = w.now - up.heard
-	}
+	quiet := w.now - up.heard
 	switch {
 	case quiet < interval:
 		w.armAlarm(up)
