@@ -54,7 +54,7 @@ func (m *Mesh) Controller(ctx context.Context, binary, ads, status string, args 
 	}
 	c := &Controller{Process: p, ADS: ads, Status: status}
 	return c, m.await(ctx, p, func(ctx context.Context) error {
-		_, err := Get(ctx, "http://"+status+"/status/resources")
+		_, err := Get(ctx, "http://"+status+"/ready")
 		return err
 	})
 }
