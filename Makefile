@@ -3,6 +3,9 @@ SHELL := /bin/bash
 GO    ?= go
 BIN   := bin
 PKGS  := ./...
+# Without libc and gRPC's trace pages the proxy has 19 MB resident instead of 26
+# (docs/benchmarks.md).
+BUILDFLAGS := -trimpath -tags grpcnotrace
 
 .DEFAULT_GOAL := help
 
@@ -13,10 +16,10 @@ help: ## this list
 .PHONY: build
 build: ## bin/aeraki and bin/aeraki-proxy
 	@mkdir -p $(BIN)
-	$(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/ ./cmd/aeraki ./cmd/aeraki-proxy
+	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -ldflags='-s -w' -o $(BIN)/ ./cmd/aeraki ./cmd/aeraki-proxy
 
 .PHONY: demo
-demo: build ## the main job on loopback, live; ONCE=1 unattended, KEEP=1 resumes
+demo: ## the main job on loopback, live; ONCE=1 unattended, KEEP=1 resumes
 	@cd demo && $(GO) run . $(if $(ONCE),-once) $(if $(KEEP),-keep)
 
 .PHONY: check

@@ -104,10 +104,11 @@ func (s *stage) buildTutorial(ctx context.Context, file string) (string, error) 
 		{dir, []string{"go", "mod", "init", "example.com/awesomerpc"}},
 		{dir, []string{"go", "mod", "edit", "-require", module + "@v0.0.0", "-replace", module + "=" + s.Root}},
 		{dir, []string{"cp", filepath.Join(s.Root, "go.sum"), "."}},
-		{dir, []string{"go", "build", "-mod=mod", "-trimpath", "-o", out, "./awesome-proxy"}},
+		{dir, []string{"go", "build", "-mod=mod", "-trimpath", "-tags", "grpcnotrace", "-o", out, "./awesome-proxy"}},
 	} {
 		cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
 		cmd.Dir = c.in
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if b, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("%s: %w\n%s", strings.Join(c.args, " "), err, b)
 		}

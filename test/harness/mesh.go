@@ -90,8 +90,9 @@ func (m *Mesh) Build(ctx context.Context, folder string) (string, error) {
 	buildMu.Lock()
 	defer buildMu.Unlock()
 	out := filepath.Join(m.Bin, strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(folder, "cmd/"), "test/"), "/", "-"))
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, ".")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "grpcnotrace", "-o", out, ".") // as make build
 	cmd.Dir = filepath.Join(m.Root, folder)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if b, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", folder, err, b)
 	}
