@@ -59,7 +59,7 @@ func liars() []liar {
 			c.Write(b[:len(b)-1])
 		}, false, map[string]string{"": "upstream_reset"}},
 		{"first", func(c net.Conn, p raw) {
-			c.Write(p.reply(1))
+			c.Write(p.reply(0x7ffffff1)) // no id that the proxy has given yet
 			wait(c)
 		}, false, map[string]string{"thrift": "bad_reply_bytes", "dubbo": "stray_reply"}},
 	}
