@@ -342,11 +342,11 @@ const drainQuiet = 5 * time.Second
 // replace starts another client in a mesh where clients fail.
 func (c *client) replace() {
 	w := c.w
-	most := 12
+	most, likely := 12, 0.7
 	if w.churn {
-		most = 60
+		most, likely = 40, 1
 	}
-	if w.begun < most && w.live() < 6 && w.chance(0.7) {
+	if w.begun < most && w.live() < 6 && w.chance(likely) {
 		w.startClient(0)
 	}
 }

@@ -168,7 +168,7 @@ func (w *world) limits() engine.Limits {
 	}
 	w.most = max(w.most, l.RequestsPerConnection)
 	if w.churn { // tight, so that whatever is not given back is missed
-		l.Connections, l.Requests = 2*maxClients, 2*maxClients*churnDepth
+		l.Connections, l.Requests = maxClients, 2*maxClients*churnDepth
 	}
 	return l
 }

@@ -49,7 +49,7 @@ func (w *world) newServer(i int) *server {
 		c := &serverConn{s: s, conn: conn}
 		conn.OnData, conn.OnClose = c.read, c.end
 		// Heartbeats are what finds out; they must not be too rare.
-		c.dead = !w.calm && w.heartbeat > 0 && w.heartbeat < time.Minute && w.chance(0.03)
+		c.dead = !w.calm && w.heartbeat > 0 && w.heartbeat < time.Minute && w.chance(0.1)
 		if w.bulk == slowServers {
 			c.dawdle()
 		}

@@ -9,7 +9,11 @@ import (
 
 // watch looks at what the workers hold, now and then while clients live.
 func (w *world) watch() {
-	w.net.After(w.upTo(40*time.Millisecond+w.net.Now()/20), func() {
+	every := 40*time.Millisecond + w.net.Now()/20
+	if w.bulk == noBulk { // little changes
+		every *= 4
+	}
+	w.net.After(w.upTo(every), func() {
 		if w.over {
 			return
 		}

@@ -78,8 +78,11 @@ func newWorld(p profile, seed uint64) *world {
 // run lets the mesh live and returns the promise that was broken, or nil.
 func (w *world) run() error {
 	clients := 1 + w.rnd.IntN(6)
-	if w.bulk != noBulk {
+	switch w.bulk {
+	case slowClients:
 		clients = 1 + w.rnd.IntN(2)
+	case slowServers:
+		clients = 1
 	}
 	for range clients {
 		w.startClient(0)
