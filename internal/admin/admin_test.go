@@ -126,3 +126,23 @@ func TestOnlyLoopback(t *testing.T) {
 	}
 	resp.Body.Close()
 }
+
+// A page of any site may have the browser send a POST to localhost.
+func TestForeignPagesCannotDrain(t *testing.T) {
+	s := testSource()
+	drained := false
+	s.Drain = func() { drained = true }
+	h := Handler(s)
+	for _, header := range [][2]string{{"Origin", "https://example.org"}, {"Sec-Fetch-Site", "cross-site"}} {
+		r := httptest.NewRequest("POST", "/drain", nil)
+		r.Host = "localhost:15000"
+		r.Header.Set(header[0], header[1])
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != http.StatusForbidden || drained {
+			t.Errorf("%v: %d, drained %v", header, w.Code, drained)
+		}
+	}
+	if code, _ := get(t, h, "POST", "/drain"); code != http.StatusOK || !drained {
+		t.Errorf("curl cannot: %d", code)
+	}
+}

@@ -102,11 +102,12 @@ func Handler(s Source) http.Handler {
 		show(w, map[string]string{"state": "draining"})
 	})
 	mux.HandleFunc("GET /{$}", index)
-	return localOnly(mux)
+	return localOnly(http.NewCrossOriginProtection().Handler(mux))
 }
 
 // localOnly refuses requests that a browser was tricked into sending under a
-// foreign name (DNS rebinding).
+// foreign name (DNS rebinding). That a foreign page has it send POSTs under the
+// right name is refused by CrossOriginProtection.
 func localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
