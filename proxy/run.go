@@ -132,8 +132,8 @@ func (p *process) serve(ctx context.Context) {
 	wg.Wait()
 }
 
-// drainAll stops accepting, asks clients to go, and waits until they have, at
-// most DrainTimeout.
+// drainAll stops accepting, asks clients to go, and waits until they have and
+// what they sent is written, at most DrainTimeout.
 func (p *process) drainAll() {
 	timeout := time.Duration(p.config.DrainTimeout)
 	p.log.Info("draining", "timeout", timeout)
@@ -147,19 +147,19 @@ func (p *process) drainAll() {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		clients := 0
-		if err := p.server.Do(ctx, func(_ int, h engine.Handler) { clients += h.(*engine.Worker).Clients() }); err != nil {
-			p.log.Warn("drain timed out", "clients", clients)
-			return
-		}
-		if clients == 0 {
+		clients, unsent := 0, 0
+		err := p.server.Do(ctx, func(_ int, h engine.Handler) {
+			w := h.(*engine.Worker)
+			clients, unsent = clients+w.Clients(), unsent+w.Unsent()
+		})
+		if err == nil && clients == 0 && unsent == 0 {
 			p.log.Info("drained")
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			p.log.Warn("drain timed out", "clients", clients)
+			p.log.Warn("drain timed out", "clients", clients, "unsent", unsent)
 			return
 		}
 	}

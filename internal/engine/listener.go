@@ -174,6 +174,10 @@ func (w *Worker) Clients() (n int) {
 	return n
 }
 
+// Unsent returns the number of bytes that wait to be written, also one-way
+// messages of clients that have gone.
+func (w *Worker) Unsent() int { return w.pending }
+
 // maxSilent bounds the names that are remembered.
 const maxSilent = 256
 
