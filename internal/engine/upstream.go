@@ -11,8 +11,9 @@ import (
 type pool struct {
 	endpoint *Endpoint // nil: the driver's cluster chooses
 	cluster  *cluster
-	all      *upstream // linked by nextInPool
-	idle     *upstream // leasable ones without a client, last used first
+	all      *upstream   // linked by nextInPool
+	shared   []*upstream // the multiplexed ones among them, one per variant and a few retired ones
+	idle     *upstream   // leasable ones without a client, last used first
 	idleLast *upstream
 	// leaving: until then other endpoints are taken, if there are any; its
 	// server has asked for no more requests.
@@ -113,13 +114,14 @@ func (d *downstream) held(c *cluster, hashed *pool, m *codec.Message) *upstream 
 
 // multiplexed returns the connection to p that clients share.
 func (w *Worker) multiplexed(p *pool, variant uint8) *upstream {
-	for up := p.all; up != nil; up = up.nextInPool {
-		if up.multiplexed && up.variant == variant && !up.retired {
+	for _, up := range p.shared {
+		if up.variant == variant && !up.retired {
 			return up
 		}
 	}
 	up := w.connect(p, variant, true)
 	up.multiplexed = true
+	p.shared = append(p.shared, up)
 	return up
 }
 
@@ -372,6 +374,9 @@ func (w *Worker) upstreamGone(up *upstream, cause codec.Cause, text string) {
 	}
 	if up.nextInPool != nil {
 		up.nextInPool.prevInPool = up.prevInPool
+	}
+	if i := slices.Index(p.shared, up); i >= 0 {
+		p.shared = slices.Delete(p.shared, i, i+1)
 	}
 	d, pinned := up.lessee, up.pinned
 	if up.lessee = nil; d != nil {
