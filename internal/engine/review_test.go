@@ -455,3 +455,24 @@ func TestAClientGivenUpTakesNoFreedRequestAlong(t *testing.T) {
 		}
 	}
 }
+
+// plain is a protocol whose ids cannot be rewritten.
+type plain struct{ p *toy.Protocol }
+
+func (p plain) Traits() codec.Traits                               { return p.p.Traits() }
+func (p plain) Properties() []codec.Property                       { return p.p.Properties() }
+func (p plain) Sniff(b []byte) codec.Verdict                       { return p.p.Sniff(b) }
+func (p plain) Decoder(s codec.Side, l codec.Limits) codec.Decoder { return p.p.Decoder(s, l) }
+
+func TestRepliesByIDThatCannotBeRewritten(t *testing.T) {
+	x := newWorld(t, plain{toy.New(codec.ByID, codec.ByID, false)}, toA)
+	c := x.client()
+	x.send(c, append(request(70, "first"), request(71, "second")...))
+	up := x.up(0)
+	got := x.take(up)
+	x.send(up, append(replyTo(got[1]), replyTo(got[0])...))
+	if r := x.take(c); len(r) != 2 || r[0].ID != 71 || r[1].ID != 70 {
+		t.Errorf("%+v", r)
+	}
+	x.checkIdle()
+}

@@ -95,9 +95,15 @@ func (w *Worker) lookup(up *upstream, id uint64) *stream {
 	if !up.byID {
 		return up.first
 	}
-	s := w.at(id & (maxStreams - 1))
-	if s == nil || s.up != up || s.wireID != id {
+	if s := w.at(id & (maxStreams - 1)); s != nil && s.up == up && s.wireID == id {
+		return s
+	}
+	if up.multiplexed {
 		return nil
+	}
+	s := up.first // where ids cannot be rewritten they are the client's own
+	for s != nil && (s.renumber || s.wireID != id) {
+		s = s.further
 	}
 	return s
 }
