@@ -9,7 +9,7 @@ targets() {
 		sed -E 's/^(.*)\/[^/]*:func (.*)$/\1 \2/' | sort -u
 }
 # run fuzzes one target. Go's fuzzer sometimes ends with its own deadline as the
-# error (golang/go#56238); a finding names the failing input that it wrote.
+# error; a finding names the failing input that it wrote.
 run() {
 	local out
 	if out=$(go test "./$1" -run '^$' -fuzz "^$2\$" -fuzztime "$3" 2>&1); then
