@@ -392,7 +392,7 @@ func (w *Worker) upstreamGone(up *upstream, cause codec.Cause, text string) {
 		w.leaveUpstream(s)
 		w.fail(s, codec.LocalReply{Cause: cause, Text: text})
 	}
-	if pinned && d != nil {
+	if pinned && d != nil && up.opened {
 		w.endClient(d) // its conversation cannot go on elsewhere
 	}
 }
