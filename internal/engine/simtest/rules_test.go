@@ -168,7 +168,10 @@ func (w *world) limits() engine.Limits {
 	}
 	w.most = max(w.most, l.RequestsPerConnection)
 	if w.churn { // tight, so that whatever is not given back is missed
-		l.Connections, l.Requests = maxClients, 2*maxClients*churnDepth
+		l.Connections = maxClients
+		if !w.hostile && !w.mayDie() { // else requests that clients left count as in flight for long
+			l.Requests = 2 * maxClients * churnDepth
+		}
 	}
 	return l
 }

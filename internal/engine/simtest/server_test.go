@@ -48,14 +48,17 @@ func (w *world) newServer(i int) *server {
 	w.net.Listen(s.addr, func(conn *sim.Conn) {
 		c := &serverConn{s: s, conn: conn}
 		conn.OnData, conn.OnClose = c.read, c.end
-		// Heartbeats are what finds out; they must not be too rare.
-		c.dead = !w.calm && w.heartbeat > 0 && w.heartbeat < time.Minute && w.chance(0.1)
+		c.dead = w.mayDie() && w.chance(0.1)
 		if w.bulk == slowServers {
 			c.dawdle()
 		}
 	})
 	return s
 }
+
+// mayDie reports whether servers may fall silent. Heartbeats are what finds
+// out; they must not be too rare.
+func (w *world) mayDie() bool { return !w.calm && w.heartbeat > 0 && w.heartbeat < time.Minute }
 
 // dawdle stops reading for a while, now and then.
 func (c *serverConn) dawdle() {

@@ -9,7 +9,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("sim.seed", 0, "replay this seed of every profile, or of the one that -run names")
-	countFlag = flag.Uint64("sim.seeds", 0, "seeds per profile; 0: 30 with -short, 120 without")
+	countFlag = flag.Uint64("sim.seeds", 0, "seeds per profile; 0: 30 with -short, 120 without; 3 with -race")
 	forever   = flag.Bool("sim.forever", false, "go on with new seeds until stopped")
 )
 
@@ -25,7 +25,10 @@ func TestSimulation(t *testing.T) {
 	}
 	first, n := uint64(1), *countFlag
 	if n == 0 {
-		if n = 120; testing.Short() {
+		switch n = 120; {
+		case raceDetector:
+			n = 3 // each mesh is one goroutine: it has little to find
+		case testing.Short():
 			n = 30
 		}
 	}
