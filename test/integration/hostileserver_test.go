@@ -39,12 +39,12 @@ func liars() []liar {
 			for id, ok := p.asked(c); ok; id, ok = p.asked(c) {
 				c.Write(append(p.reply(id), p.reply(id)...))
 			}
-		}, true, map[string]string{"": "stray_reply"}},
+		}, true, map[string]string{"thrift": "stray_reply", "dubbo": "stray_reply|late_reply"}},
 		{"stranger", func(c net.Conn, p raw) {
 			for id, ok := p.asked(c); ok; id, ok = p.asked(c) {
 				c.Write(p.reply(id + 100))
 			}
-		}, false, map[string]string{"thrift": "bad_reply_bytes", "dubbo": "stray_reply"}},
+		}, false, map[string]string{"thrift": "bad_reply_bytes", "dubbo": "stray_reply|late_reply"}},
 		{"late", func(c net.Conn, p raw) {
 			for id, ok := p.asked(c); ok; id, ok = p.asked(c) {
 				time.Sleep(700 * time.Millisecond) // over the route's time-out
@@ -61,7 +61,7 @@ func liars() []liar {
 		{"first", func(c net.Conn, p raw) {
 			c.Write(p.reply(0x7ffffff1)) // no id that the proxy has given yet
 			wait(c)
-		}, false, map[string]string{"thrift": "bad_reply_bytes", "dubbo": "stray_reply"}},
+		}, false, map[string]string{"thrift": "bad_reply_bytes", "dubbo": "stray_reply|late_reply"}},
 	}
 }
 
